@@ -1,0 +1,470 @@
+"""One bounded ring of events, and any number of readers at their own pace."""
+
+import types
+from typing import Generic, Self, TypeVar
+
+import attrs
+import trio
+from trio.lowlevel import (
+    Abort,
+    RaiseCancelT,
+    Task,
+    checkpoint_if_cancelled,
+    current_task,
+    enable_ki_protection,
+    reschedule,
+    wait_task_rescheduled,
+)
+
+from .errors import AlreadyClosed, ChannelClosed
+
+__all__ = ["EventChannel", "EventChannelStatistics", "Lagged", "Subscription"]
+
+T = TypeVar("T")
+
+# Events a reader may take without letting another task run; see `Mailbox`.
+_BURST = 64
+
+
+@attrs.frozen
+class Lagged:
+    """
+    The reader fell behind, and the ring has overwritten what it missed.
+
+    Takes the place of the missed events in the stream; the next value is the
+    oldest event still in the ring.
+
+    Attributes:
+        missed: How many events are gone, at least 1.
+    """
+
+    missed: int = attrs.field(validator=attrs.validators.ge(1))
+
+
+@attrs.frozen(kw_only=True)
+class EventChannelStatistics:
+    """
+    One look at an event channel.
+
+    Attributes:
+        next_seq: The seq that the next published event will get.
+        oldest_seq: The oldest seq in the ring; equals *next_seq* if it is empty.
+        capacity: Room in the ring, in events.
+        subscriptions: Subscriptions that were made and not closed.
+        waiting: Subscriptions that sleep until something is published.
+        closed: Whether `EventChannel.close` was called.
+    """
+
+    next_seq: int
+    oldest_seq: int
+    capacity: int
+    subscriptions: int
+    waiting: int
+    closed: bool
+
+
+@attrs.define(eq=False, weakref_slot=False)
+class _Ring(Generic[T]):
+    """
+    What a channel and its subscriptions share.
+
+    Attributes:
+        capacity: Room, in events.
+        first_seq: Number of the first event ever.
+        next_seq: Number of the next event.
+        events:
+            The last events.  Invariant: the event numbered s is at
+            (s - first_seq) % capacity, for next_seq - len(events) <= s < next_seq.
+        parked:
+            Tasks that have read everything and sleep; None if there are none.
+            A dict because it keeps order and forgets a cancelled task at once.
+        subscriptions: How many were made and not closed.
+        closed: Whether nothing more will come.
+    """
+
+    capacity: int
+    first_seq: int
+    next_seq: int
+    events: list[T] = attrs.field(factory=list[T], init=False)
+    parked: dict[Task, None] | None = attrs.field(default=None, init=False)
+    subscriptions: int = attrs.field(default=0, init=False)
+    closed: bool = attrs.field(default=False, init=False)
+
+    @property
+    def oldest_seq(self) -> int:
+        return self.next_seq - len(self.events)
+
+    def park(self, task: Task) -> None:
+        if self.parked is None:
+            self.parked = {task: None}
+        else:
+            self.parked[task] = None
+
+    def unpark(self, task: Task | None) -> bool:
+        """Forget *task*; return whether it was parked."""
+        if self.parked is None or task not in self.parked:
+            return False
+        del self.parked[task]
+        return True
+
+    def wake_all(self) -> None:
+        parked, self.parked = self.parked, None
+        for task in parked or ():
+            reschedule(task)
+
+
+class EventChannel(Generic[T]):
+    """
+    The bounded way out of one actor.
+
+    Events are numbered; the numbers have no gaps.  The channel keeps the last
+    *capacity* events in one ring, which all subscriptions share.  Publishing
+    never waits: when the ring is full, the oldest event is overwritten, and
+    a subscription that had not read it yet gets `Lagged` in its place.  A slow
+    reader costs neither the publisher nor other readers anything.
+
+    The ring grows with its content, so that an idle channel is small.
+    """
+
+    __slots__ = ("_ring",)
+
+    def __init__(self, *, capacity: int = 1024, first_seq: int = 1) -> None:
+        """
+        Make an empty channel.
+
+        Args:
+            capacity:
+                Room in the ring, in events.  1024 by default: a busy turn
+                publishes a few hundred events a second, so that a reader may
+                be away for a second or more before it loses any.
+            first_seq:
+                Number of the first event.  An actor that was restarted passes
+                the next number of its predecessor, so that its clients see one
+                numbering.
+
+        Raises:
+            ValueError: One of them is below 1.
+        """
+        if capacity < 1 or first_seq < 1:
+            raise ValueError(
+                f"an event channel needs capacity and first_seq from 1, "
+                f"not {capacity!r} and {first_seq!r}"
+            )
+        self._ring = _Ring[T](capacity, first_seq, first_seq)
+
+    @property
+    def capacity(self) -> int:
+        """Room in the ring, in events."""
+        return self._ring.capacity
+
+    @property
+    def next_seq(self) -> int:
+        """The seq that the next published event will get."""
+        return self._ring.next_seq
+
+    @property
+    def oldest_seq(self) -> int:
+        """The oldest seq still in the ring; equals `next_seq` if the ring is empty."""
+        return self._ring.oldest_seq
+
+    @property
+    def closed(self) -> bool:
+        """Whether `close` was called."""
+        return self._ring.closed
+
+    @enable_ki_protection
+    def publish(self, value: T) -> int:
+        """
+        Give *value* to every subscription; never waits.
+
+        Subscribers run after the publisher next lets them: a burst of events
+        costs one wake-up a reader.
+
+        Returns:
+            The seq of this event.
+
+        Raises:
+            AlreadyClosed: The channel is closed; nothing was published.
+        """
+        ring = self._ring
+        if ring.closed:
+            raise AlreadyClosed("event channel")
+        seq = ring.next_seq
+        events = ring.events
+        if len(events) < ring.capacity:
+            events.append(value)
+        else:
+            events[(seq - ring.first_seq) % ring.capacity] = value
+        ring.next_seq = seq + 1
+        if ring.parked:
+            ring.wake_all()
+        return seq
+
+    def subscribe(self, *, from_seq: int | None = None) -> "Subscription[T]":
+        """
+        Return a new reader.
+
+        Works on a closed channel too: what is left in the ring can be read.
+
+        Args:
+            from_seq:
+                The first event to read.  None means only what is published
+                from now on.  If it is no longer in the ring, the first value
+                read is a `Lagged`.
+
+        Raises:
+            ValueError: *from_seq* is below 1 or beyond `next_seq`.
+        """
+        ring = self._ring
+        if from_seq is None:
+            from_seq = ring.next_seq
+        elif not 1 <= from_seq <= ring.next_seq:
+            raise ValueError(
+                f"cannot subscribe from seq {from_seq}: events are numbered from 1, "
+                f"and the next one is {ring.next_seq}"
+            )
+        ring.subscriptions += 1
+        return Subscription(ring, from_seq)
+
+    @enable_ki_protection
+    def close(self) -> None:
+        """
+        End the stream.
+
+        Every subscription can still read what is in the ring, and then ends
+        with `ChannelClosed`.  Closing again does nothing.
+        """
+        self._ring.closed = True
+        self._ring.wake_all()
+
+    def statistics(self) -> EventChannelStatistics:
+        """Return what is in the ring and who waits for more."""
+        ring = self._ring
+        return EventChannelStatistics(
+            next_seq=ring.next_seq,
+            oldest_seq=ring.oldest_seq,
+            capacity=ring.capacity,
+            subscriptions=ring.subscriptions,
+            waiting=len(ring.parked or ()),
+            closed=ring.closed,
+        )
+
+    def __repr__(self) -> str:
+        now = self.statistics()
+        return (
+            f"<EventChannel: {now.next_seq - now.oldest_seq}/{now.capacity} events, "
+            f"next {now.next_seq}, {now.subscriptions} subscriptions ({now.waiting} waiting), "
+            f"{'closed' if now.closed else 'open'}>"
+        )
+
+
+@attrs.define(eq=False, repr=False)
+class Subscription(Generic[T]):
+    """
+    One reader of an `EventChannel`, for one task at a time.
+
+    Made by `EventChannel.subscribe`.  Yields each event once, in order, and a
+    `Lagged` for each gap.  Use it as a context manager, or close it.
+    """
+
+    _ring: _Ring[T]
+    # Seq of the next event to read.
+    _cursor: int
+    # Events read since the reader last let others run.
+    _streak: int = attrs.field(default=0, init=False)
+    # The reader, while it sleeps.
+    _task: Task | None = attrs.field(default=None, init=False)
+    _closed: bool = attrs.field(default=False, init=False)
+
+    @property
+    def next_seq(self) -> int:
+        """The seq of the next event to read, if it is not lost by then."""
+        return self._cursor
+
+    @enable_ki_protection
+    async def receive(self) -> T | Lagged:
+        """
+        Return the next event, or a `Lagged` if the ring has overwritten it.
+
+        With something to read this returns without letting other tasks run,
+        except after 64 events in a row.
+
+        Raises:
+            ChannelClosed: The channel is closed and everything was read.
+            AlreadyClosed: This subscription is or gets closed.
+            trio.BusyResourceError: Another task reads this subscription.
+
+        Cancellation:
+            Raises `trio.Cancelled` with nothing read.
+        """
+        ring = self._ring
+        if self._cursor == ring.next_seq or self._closed or self._task is not None:
+            await self._wait_readable()
+        elif self._streak < _BURST:
+            await checkpoint_if_cancelled()
+        else:
+            self._streak = 0
+            await trio.lowlevel.checkpoint()
+        seq = self._cursor
+        if seq < ring.next_seq - len(ring.events):
+            return self._skip_lost()
+        self._streak += 1
+        self._cursor = seq + 1
+        return ring.events[(seq - ring.first_seq) % ring.capacity]
+
+    @enable_ki_protection
+    def receive_nowait(self) -> T | Lagged:
+        """
+        Return the next event, if there is one, or a `Lagged`.
+
+        Raises:
+            trio.WouldBlock: Everything was read.
+            ChannelClosed: Everything was read and the channel is closed.
+            AlreadyClosed: This subscription is closed.
+            trio.BusyResourceError: Another task reads this subscription.
+        """
+        self._check_usable()
+        ring = self._ring
+        seq = self._cursor
+        if seq == ring.next_seq:
+            if ring.closed:
+                raise ChannelClosed("event channel")
+            raise trio.WouldBlock
+        if seq < ring.next_seq - len(ring.events):
+            return self._skip_lost()
+        self._streak += 1
+        self._cursor = seq + 1
+        return ring.events[(seq - ring.first_seq) % ring.capacity]
+
+    @enable_ki_protection
+    async def receive_many(self) -> list[T | Lagged]:
+        """
+        Return everything there is to read; wait if there is nothing.
+
+        The cheapest way to read (a slice of the ring).
+
+        Returns:
+            Oldest first, never empty, at most one `Lagged` (at its head) and
+            the capacity of the ring in events.
+
+        Raises:
+            ChannelClosed: The channel is closed and everything was read.
+            AlreadyClosed: This subscription is or gets closed.
+            trio.BusyResourceError: Another task reads this subscription.
+
+        Cancellation:
+            Raises `trio.Cancelled` with nothing read.
+        """
+        if self._cursor == self._ring.next_seq or self._closed or self._task is not None:
+            await self._wait_readable()
+        elif self._streak < _BURST:
+            await checkpoint_if_cancelled()
+        else:
+            self._streak = 0
+            await trio.lowlevel.checkpoint()
+        return self._take_all()
+
+    async def _wait_readable(self) -> None:
+        """Wait until there is something to read, if there is not; the slow path of receiving."""
+        self._check_usable()
+        if self._ring.closed:
+            raise ChannelClosed("event channel")
+        self._streak = 0
+        self._task = current_task()
+        self._ring.park(self._task)
+        try:
+            await wait_task_rescheduled(self._abort_sleep)
+        finally:
+            # Not reset by whoever wakes it: from the wake-up until it runs, the
+            # event is this task's, and another reader is an error.
+            self._task = None
+        if self._closed:
+            raise AlreadyClosed("subscription")
+        if self._cursor == self._ring.next_seq:
+            raise ChannelClosed("event channel")
+
+    def _check_usable(self) -> None:
+        if self._closed:
+            raise AlreadyClosed("subscription")
+        if self._task is not None:
+            raise trio.BusyResourceError("another task already reads this subscription")
+
+    def _abort_sleep(self, _: RaiseCancelT) -> Abort:
+        self._ring.unpark(self._task)
+        return Abort.SUCCEEDED
+
+    def _skip_lost(self) -> Lagged:
+        missed = self._ring.oldest_seq - self._cursor
+        self._cursor += missed
+        return Lagged(missed)
+
+    def _take_all(self) -> list[T | Lagged]:
+        ring = self._ring
+        taken: list[T | Lagged] = []
+        if self._cursor < ring.oldest_seq:
+            taken.append(self._skip_lost())
+        count = ring.next_seq - self._cursor
+        start = (self._cursor - ring.first_seq) % ring.capacity
+        taken += ring.events[start : start + count]
+        taken += ring.events[: max(0, start + count - ring.capacity)]
+        self._cursor = ring.next_seq
+        self._streak += len(taken)
+        return taken
+
+    def __aiter__(self) -> Self:
+        """Iterate until the channel is closed and everything was read."""
+        return self
+
+    @enable_ki_protection
+    async def __anext__(self) -> T | Lagged:
+        # `receive`, written out: one coroutine less for each event.
+        ring = self._ring
+        if self._cursor == ring.next_seq or self._closed or self._task is not None:
+            try:
+                await self._wait_readable()
+            except ChannelClosed:
+                raise StopAsyncIteration from None
+        elif self._streak < _BURST:
+            await checkpoint_if_cancelled()
+        else:
+            self._streak = 0
+            await trio.lowlevel.checkpoint()
+        seq = self._cursor
+        if seq < ring.next_seq - len(ring.events):
+            return self._skip_lost()
+        self._streak += 1
+        self._cursor = seq + 1
+        return ring.events[(seq - ring.first_seq) % ring.capacity]
+
+    @enable_ki_protection
+    def close(self) -> None:
+        """
+        Stop reading.
+
+        A task that waits in a receive gets `AlreadyClosed`.  Closing again
+        does nothing.
+        """
+        if self._closed:
+            return
+        self._closed = True
+        self._ring.subscriptions -= 1
+        task = self._task
+        # Parked only while it sleeps and nobody has woken it yet.
+        if task is not None and self._ring.unpark(task):
+            reschedule(task)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: types.TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        state = "closed" if self._closed else "waiting" if self._task else "open"
+        behind = self._ring.next_seq - self._cursor
+        return f"<Subscription: next {self._cursor}, {behind} behind, {state}>"
