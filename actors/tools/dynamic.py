@@ -1,0 +1,119 @@
+"""Tools that the client brings along and runs itself."""
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Final, cast
+
+import attrs
+
+from messages.events import DynamicToolCallRequest
+from messages.settings import DynamicToolSpec
+from messages.value import Json
+
+from .errors import DynamicToolInvalid
+from .router import ToolCall, ToolContext, ToolOutput, parse_arguments
+
+__all__ = ["DynamicTool", "validate_dynamic_tools"]
+
+_NAME: Final = re.compile(r"[a-zA-Z0-9_-]{1,64}")
+"""What the Responses API takes as the name of a function."""
+
+_NO_ANSWER: Final = "dynamic tool call was cancelled before receiving a response"
+
+
+def validate_dynamic_tools(specs: Iterable[DynamicToolSpec], builtin_names: Iterable[str]) -> None:
+    """
+    Check the tools that a client offers, before a thread starts with them.
+
+    Raises:
+        DynamicToolInvalid: The first one that cannot be used, and why.
+
+    Source:
+        Codex checks this in its app server only, and lets a tool shadow a built-in one (L38).
+    """
+    reserved = frozenset(builtin_names)
+    seen: set[str] = set()
+    for spec in specs:
+        problem = _name_problem(spec.name, reserved, seen) or _schema_problem(spec.input_schema)
+        if problem is not None:
+            raise DynamicToolInvalid(spec.name, problem)
+        seen.add(spec.name)
+
+
+@attrs.frozen
+class DynamicTool:
+    """
+    One tool of the client's.
+
+    Never parallel: what the client does may depend on the order.
+    """
+
+    _spec: DynamicToolSpec
+    parallel: bool = attrs.field(default=False, init=False)
+
+    @property
+    def name(self) -> str:
+        """What calls name it by."""
+        return self._spec.name
+
+    def spec(self) -> Json:
+        """Describe it to the model as the client did."""
+        return {
+            "type": "function",
+            "name": self._spec.name,
+            "description": self._spec.description,
+            "strict": False,
+            "parameters": _parameters(self._spec.input_schema),
+        }
+
+    async def run(self, call: ToolCall, context: ToolContext) -> ToolOutput:
+        """
+        Let the client run it, and wait for its answer as long as that takes.
+
+        Raises:
+            ToolError: The arguments are no JSON object; the client is not asked.
+
+        Cancellation:
+            The question is withdrawn; a later answer is ignored.
+        """
+        request = DynamicToolCallRequest(
+            call_id=call.call_id,
+            turn_id=context.turn_id,
+            tool=call.name,
+            arguments=parse_arguments(call),
+        )
+        result = await context.ask_client(request)
+        if result is None:
+            return ToolOutput(output=_NO_ANSWER, success=False)
+        return ToolOutput(output=result.content_items, success=result.success)
+
+
+def _name_problem(name: str, reserved: frozenset[str], seen: set[str]) -> str | None:
+    if not _NAME.fullmatch(name):
+        return "has a name that models do not accept; use 1 to 64 of a-z, A-Z, 0-9, _ and -"
+    if name == "mcp" or name.startswith("mcp__"):
+        return "has a name that is reserved for MCP servers; choose one that does not begin so"
+    if name in reserved:
+        return "has the name of a built-in tool; choose another"
+    if name in seen:
+        return "is offered twice; give each tool a name of its own"
+    return None
+
+
+def _schema_problem(schema: Json) -> str | None:
+    if not isinstance(schema, Mapping):
+        return f"has an input schema that is no JSON object but {type(schema).__name__}"
+    members = cast("Mapping[str, Json]", schema)  # keys of JSON objects are text
+    kind = members.get("type", "object")
+    if kind != "object":
+        return f'has an input schema of type {kind!r}; arguments are objects, say "object"'
+    if not isinstance(members.get("properties", {}), Mapping):
+        return "has an input schema whose properties are no JSON object"
+    return None
+
+
+def _parameters(schema: Json) -> Json:
+    """Fill in what models insist on and clients leave out."""
+    # By validate_dynamic_tools; a resumed thread's were checked when it began.
+    members = cast("Mapping[str, Json]", schema)
+    return {"type": "object", "properties": {}, **members}
