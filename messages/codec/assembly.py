@@ -1,0 +1,39 @@
+"""The one codec of this package, put together at first use."""
+
+import functools
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .converter import Codec
+    from .records import Records
+
+__all__ = ["the_codec", "the_records"]
+
+
+@functools.cache
+def _assembled() -> "tuple[Codec, Records]":
+    # Only now: cattrs and the tables take longer to import than most programs need to start.
+    from ..rollout import RolloutLine  # noqa: PLC0415
+    from .converter import Codec  # noqa: PLC0415
+    from .event_shapes import EVENT_SHAPES  # noqa: PLC0415
+    from .item_shapes import ITEM_SHAPES  # noqa: PLC0415
+    from .op_shapes import OP_SHAPES  # noqa: PLC0415
+    from .records import Records  # noqa: PLC0415
+    from .setting_shapes import SETTING_SHAPES  # noqa: PLC0415
+
+    codec = Codec({**SETTING_SHAPES, **ITEM_SHAPES, **EVENT_SHAPES, **OP_SHAPES})
+    records = Records(codec)
+    codec.add(RolloutLine, records.line_shape())
+    return codec, records
+
+
+@functools.cache
+def the_codec() -> "Codec":
+    """Readers and writers of all classes."""
+    return _assembled()[0]
+
+
+@functools.cache
+def the_records() -> "Records":
+    """Readers and writers of rollout payloads."""
+    return _assembled()[1]

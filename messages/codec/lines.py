@@ -1,0 +1,101 @@
+"""Lines of a rollout: records in their envelope."""
+
+import functools
+import zlib
+
+import orjson
+
+from ..errors import DecodeError
+from ..rollout import RolloutItem, RolloutLine
+from .assembly import the_codec, the_records
+from .misfit import Misfit
+from .readers import Reader
+from .values import UNWRITABLE, encode_error, too_deep
+
+__all__ = ["decode_line", "encode_line", "encode_record"]
+
+_CRC_HEAD = b'{"crc":"'
+_BODY = len(_CRC_HEAD) + len(b'00000000",')
+# Started with this, the CRC-32 of a brace is 0, with which a CRC-32 starts: the brace in
+# front of the body then counts for nothing, and need not be cut off first.
+_BEFORE_BRACE = 0x0F6A705D
+
+
+def encode_record(item: RolloutItem) -> tuple[str, bytes]:
+    """
+    The kind of a record, and its payload as UTF-8 text without white space.
+
+    Raises:
+        EncodeError: The item has no such form.
+    """
+    try:
+        kind, payload = the_records().write(item)
+        return kind, orjson.dumps(payload)
+    except UNWRITABLE as exc:
+        raise encode_error(item, exc) from exc
+
+
+def encode_line(item: RolloutItem, *, timestamp: str, seq: int) -> bytes:
+    """
+    One line of a rollout, newline included.
+
+    It begins with a checksum over the rest of the line, newline excluded; Codex
+    skips the members it does not know::
+
+        {"crc":"%08x","seq":N,"timestamp":"...","type":"...","payload":{...}}
+
+    Args:
+        item: What to record.
+        timestamp: When, RFC 3339 in UTC with milliseconds.
+        seq: Position in the file, from 0.
+
+    Raises:
+        EncodeError: The item has no such form.
+    """
+    try:
+        kind, payload = the_records().write(item)
+        line = {"seq": seq, "timestamp": timestamp, "type": kind, "payload": payload}
+        body = orjson.dumps(line)
+    except UNWRITABLE as exc:
+        raise encode_error(item, exc) from exc
+    return b'{"crc":"%08x",%b\n' % (zlib.crc32(body, _BEFORE_BRACE), body[1:])
+
+
+def decode_line(line: bytes) -> RolloutLine:
+    """
+    Read one line of a rollout, of ours or of another program's.
+
+    A record whose kind is not known, or whose payload does not fit, becomes an
+    `UnknownRecord`, so that it can be carried along.
+
+    Args:
+        line: With or without its newline.
+
+    Raises:
+        DecodeError: It is no JSON, no envelope, or its checksum is wrong.
+    """
+    try:
+        raw = orjson.loads(line)
+        read: RolloutLine = _line_reader()(raw)
+    except orjson.JSONDecodeError as exc:
+        raise DecodeError("$", f"no JSON: {exc}") from exc
+    except Misfit as problem:
+        raise problem.as_error() from None
+    except RecursionError:
+        raise too_deep() from None
+    if line.startswith(_CRC_HEAD) and not _is_whole(line, read.crc):
+        raise DecodeError("$.crc", f"checksum is wrong, the line was damaged: {read.crc!r}")
+    return read
+
+
+@functools.cache
+def _line_reader() -> Reader:
+    return the_codec().reader(RolloutLine)
+
+
+def _is_whole(line: bytes, crc: str | None) -> bool:
+    body = line[_BODY:-1] if line.endswith(b"\n") else line[_BODY:]
+    if crc == zlib.crc32(body).to_bytes(4, "big").hex():
+        return True
+    # Somebody may have turned the line's end into another platform's.
+    return line.endswith(b"\r\n") and crc == f"{zlib.crc32(body[:-1]):08x}"

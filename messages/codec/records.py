@@ -1,0 +1,96 @@
+"""Rollout records: which class belongs to which kind, and what cannot be read."""
+
+import typing
+from typing import Any
+
+from ..events import EventMsg
+from ..items import ResponseItem
+from ..rollout import (
+    CompactedItem,
+    RolloutItem,
+    RolloutKind,
+    SessionMeta,
+    TurnContextItem,
+    UnknownRecord,
+)
+from ..value import Json
+from .converter import Codec
+from .misfit import Misfit
+from .readers import Reader
+from .shape import Beside, FieldRule, Shape
+from .writers import Writer
+
+__all__ = ["Records"]
+
+_TYPES: dict[RolloutKind, Any] = {
+    RolloutKind.SESSION_META: SessionMeta,
+    RolloutKind.RESPONSE_ITEM: ResponseItem,
+    RolloutKind.COMPACTED: CompactedItem,
+    RolloutKind.TURN_CONTEXT: TurnContextItem,
+    RolloutKind.EVENT_MSG: EventMsg,
+}
+
+
+class Records:
+    """
+    Payloads of rollout lines, read and written with the help of a codec.
+
+    Args:
+        codec: Knows the classes; gets `RolloutLine` added by whoever made it.
+    """
+
+    def __init__(self, codec: Codec) -> None:
+        self._readers: dict[str, Reader] = {
+            kind.value: codec.reader(record) for kind, record in _TYPES.items()
+        }
+        self._kinds: dict[type, str] = {
+            cls: kind.value
+            for kind, record in _TYPES.items()
+            for cls in (typing.get_args(record) or (record,))
+        }
+        self._writers = codec.writers
+        # Invariant: holds classes of rollout items only, each met at least once.
+        self._rows: dict[type, tuple[str, Writer]] = {}
+
+    def read(self, kind: str, payload: Json) -> RolloutItem:
+        """Make an item of a payload, or an `UnknownRecord` that carries it along."""
+        try:
+            item: RolloutItem = self._readers[kind](payload)
+        except KeyError:
+            return UnknownRecord(kind=kind, payload=payload)
+        except Misfit as problem:
+            return UnknownRecord(kind=kind, payload=payload, reason=str(problem.as_error()))
+        return item
+
+    def write(self, item: RolloutItem) -> tuple[str, Json]:
+        """
+        The kind of an item and its payload.
+
+        Raises:
+            ValueError: There is none for an object of this class.
+        """
+        try:
+            kind, write = self._rows[item.__class__]
+        except KeyError:
+            if isinstance(item, UnknownRecord):
+                return item.kind, item.payload
+            kind, write = self._row(item.__class__)
+        return kind, write(item)
+
+    def _row(self, cls: type) -> tuple[str, Writer]:
+        if cls not in self._kinds:
+            raise ValueError(f"{cls.__name__} is no rollout item")
+        row = self._rows[cls] = self._kinds[cls], self._writers[cls]
+        return row
+
+    def line_shape(self) -> Shape:
+        """The shape of a whole line."""
+        return Shape(
+            names={"item": "payload"},
+            rules={
+                "item": FieldRule(beside=Beside(key="type", read=self.read, write=self.write)),
+                # Another program may mean something else by these.
+                "seq": FieldRule(lenient=int),
+                "crc": FieldRule(lenient=str),
+            },
+        )

@@ -1,0 +1,71 @@
+"""JSON shapes of settings and of user input."""
+
+from ..content import (
+    ImageInput,
+    InputImage,
+    InputText,
+    LocalImageInput,
+    MentionInput,
+    OutputText,
+    SkillInput,
+    TextElement,
+    TextInput,
+)
+from ..settings import (
+    CollaborationSettings,
+    DangerFullAccess,
+    DynamicToolSpec,
+    ExternalSandbox,
+    FullReadAccess,
+    ReadOnly,
+    RestrictedReadAccess,
+    SourceKind,
+    SubAgentKind,
+    SubAgentThreadSpawn,
+    WorkspaceWrite,
+)
+from ..value import Json
+from .shape import Shape, Shapes
+
+__all__ = ["SETTING_SHAPES", "known_source"]
+
+_SOURCES = frozenset(kind.value for kind in SourceKind)
+_SUB_AGENTS = frozenset(kind.value for kind in SubAgentKind)
+
+
+def known_source(raw: Json) -> Json:
+    """A session source as it came, or ``unknown`` for one that this version does not know."""
+    match raw:
+        case str() if raw in _SOURCES:
+            return raw
+        case {"subagent": str(kind)} if kind in _SUB_AGENTS:
+            return raw
+        case {"subagent": {"thread_spawn": _} | {"other": _}}:
+            return raw
+        case _:
+            return SourceKind.UNKNOWN.value
+
+
+SETTING_SHAPES: Shapes = {
+    # user input and content parts
+    TextElement: Shape(nulls=("placeholder",)),
+    TextInput: Shape(tag="text"),
+    ImageInput: Shape(tag="image"),
+    LocalImageInput: Shape(tag="local_image"),
+    SkillInput: Shape(tag="skill"),
+    MentionInput: Shape(tag="mention"),
+    InputText: Shape(tag="input_text"),
+    InputImage: Shape(tag="input_image"),
+    OutputText: Shape(tag="output_text"),
+    # policies
+    FullReadAccess: Shape(tag="full-access"),
+    RestrictedReadAccess: Shape(tag="restricted", omitted=("readable_roots",)),
+    DangerFullAccess: Shape(tag="danger-full-access"),
+    ReadOnly: Shape(tag="read-only"),
+    ExternalSandbox: Shape(tag="external-sandbox"),
+    WorkspaceWrite: Shape(tag="workspace-write", omitted=("writable_roots",)),
+    # the rest
+    CollaborationSettings: Shape(nulls=("reasoning_effort", "developer_instructions")),
+    SubAgentThreadSpawn: Shape(wrapper="thread_spawn"),
+    DynamicToolSpec: Shape(names={"input_schema": "inputSchema"}),
+}
