@@ -1,0 +1,37 @@
+"""The thread actor: one conversation, its turns, its history and its events."""
+
+from .errors import (
+    InvalidTransition,
+    NoActiveTurn,
+    SteerError,
+    SteerInputEmpty,
+    ThreadClosed,
+    ThreadError,
+    TurnMismatch,
+)
+from .handle import Thread
+from .life import live
+from .ports import EVENT_CAPACITY, SUBMISSION_CAPACITY, ThreadPorts
+from .services import ThreadBlueprint, ThreadServices
+from .settings import SessionSettings, settings_from_config
+from .states import ThreadState
+
+__all__ = [
+    "EVENT_CAPACITY",
+    "SUBMISSION_CAPACITY",
+    "InvalidTransition",
+    "NoActiveTurn",
+    "SessionSettings",
+    "SteerError",
+    "SteerInputEmpty",
+    "Thread",
+    "ThreadBlueprint",
+    "ThreadClosed",
+    "ThreadError",
+    "ThreadPorts",
+    "ThreadServices",
+    "ThreadState",
+    "TurnMismatch",
+    "live",
+    "settings_from_config",
+]

@@ -1,0 +1,179 @@
+"""The handle: what a client holds of a thread."""
+
+from collections.abc import AsyncIterator, Callable
+
+import attrs
+
+from actors.runtime import Lagged, MailboxClosed, Reply, Subscription, Watch
+from messages.content import UserInputItem
+from messages.events import AgentStatus, Event
+from messages.ids import SubmissionId, ThreadId, TurnId
+from messages.ops import Op, Submission
+
+from .decisions import goes_first
+from .errors import ThreadClosed
+from .ports import Steer, ThreadPorts
+from .settings import SessionSettings
+from .states import ThreadState
+
+__all__ = ["Thread"]
+
+
+@attrs.define(eq=False, repr=False)
+class Thread:
+    """
+    One conversation: submissions go in, events come out.
+
+    The same handle stays good over crashes and restarts of the thread, until the
+    thread ends.
+    """
+
+    _ports: ThreadPorts
+    _new_id: Callable[[], str]
+    _capture: Callable[[ThreadId, Op], None] | None = None
+
+    @property
+    def thread_id(self) -> ThreadId:
+        """Which thread this is."""
+        return self._ports.thread_id
+
+    @property
+    def rollout_path(self) -> str | None:
+        """Where the rollout is, or will be after the first input; None if ephemeral."""
+        return self._ports.rollout_path
+
+    @property
+    def state(self) -> ThreadState:
+        """Where the thread is in its life."""
+        return self._ports.state
+
+    @property
+    def config_snapshot(self) -> SessionSettings:
+        """The settings in force for the next turn."""
+        return self._ports.settings
+
+    def agent_status(self) -> AgentStatus:
+        """Tell what the agent is doing, or how its last turn went."""
+        return self._ports.status.value
+
+    def watch_status(self) -> Watch[AgentStatus]:
+        """Watch the status; only the latest value can be seen."""
+        return self._ports.status
+
+    async def submit(self, op: Op) -> SubmissionId:
+        """
+        Queue an op; its effects come as events.
+
+        Interrupts, answers and shutdown go past queued work.  Other ops wait for
+        room when 64 are queued.
+
+        Returns:
+            The submission's id, which events caused by it carry.
+
+        Raises:
+            ThreadClosed: The thread has ended.
+            MailboxFull: 256 interrupts and answers are queued already.
+
+        Cancellation:
+            Either it is queued, or nothing happened.
+        """
+        submission_id = SubmissionId(self._new_id())
+        await self.submit_with_id(Submission(id=submission_id, op=op))
+        return submission_id
+
+    async def submit_with_id(self, submission: Submission) -> None:
+        """Queue an op under an id of the caller's, else like `submit`."""
+        ports = self._ports
+        self._note(submission.op)
+        try:
+            if goes_first(submission.op):
+                ports.mailbox.send_control_nowait(submission)
+            else:
+                await ports.mailbox.send(submission)
+        except MailboxClosed:
+            raise ThreadClosed(ports.thread_id) from None
+
+    def submit_nowait(self, op: Op) -> SubmissionId:
+        """
+        Queue an op without waiting for room, else like `submit`.
+
+        Raises:
+            ThreadClosed: The thread has ended.
+            MailboxFull: There is no room in the op's lane.
+        """
+        submission = Submission(id=SubmissionId(self._new_id()), op=op)
+        self._note(op)
+        mailbox = self._ports.mailbox
+        try:
+            if goes_first(op):
+                mailbox.send_control_nowait(submission)
+            else:
+                mailbox.send_nowait(submission)
+        except MailboxClosed:
+            raise ThreadClosed(self.thread_id) from None
+        return submission.id
+
+    async def steer_input(
+        self, items: tuple[UserInputItem, ...], *, expected_turn_id: TurnId | None = None
+    ) -> TurnId:
+        """
+        Let input join the running turn at its next model request.
+
+        Returns:
+            The turn that it joined.
+
+        Raises:
+            SteerError: It joined none, for the reason that the subclass says.
+            ThreadClosed: The thread has ended.
+
+        Cancellation:
+            The input may have joined the turn.
+        """
+        reply = Reply[TurnId]()
+        try:
+            self._ports.mailbox.send_control_nowait(Steer(items, expected_turn_id, reply))
+        except MailboxClosed:
+            raise ThreadClosed(self.thread_id) from None
+        return await reply.wait()
+
+    async def next_event(self) -> Event | Lagged:
+        """
+        Wait for the next event of the thread's own reader.
+
+        The reader begins behind `SessionConfigured` and is shared by all callers of
+        this method and of `events`; use `subscribe` for a reader of your own.  A
+        `Lagged` says how many events were overwritten before they were read.
+
+        Raises:
+            ChannelClosed: The thread has ended and everything was read.
+
+        Cancellation:
+            No event is lost.
+        """
+        return await self._ports.reader.receive()
+
+    def events(self) -> AsyncIterator[Event | Lagged]:
+        """
+        Iterate over `next_event` until the thread ends.
+
+        Leaving the loop loses nothing: the next one goes on where it stopped.
+        """
+        return self._ports.reader
+
+    def subscribe(self, *, from_seq: int | None = None) -> Subscription[Event]:
+        """
+        Read events at a pace of one's own.
+
+        Args:
+            from_seq: The first event to read, if the thread still has it; None for
+                the next one that happens.
+        """
+        return self._ports.channel.subscribe(from_seq=from_seq)
+
+    def _note(self, op: Op) -> None:
+        if self._capture is not None and not self._ports.mailbox.closed:
+            self._capture(self.thread_id, op)
+
+    def __repr__(self) -> str:
+        ports = self._ports
+        return f"<thread {ports.thread_id} {ports.state.value}, {len(ports.mailbox)} queued>"

@@ -1,0 +1,67 @@
+"""The child tasks of a thread's actor, and the queue loop that lives beside them."""
+
+from collections import deque
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+
+import attrs
+import trio
+
+from actors.runtime import MailboxClosed, MailboxFull
+
+from .ports import JobEnded, ThreadPorts
+
+__all__ = ["Jobs"]
+
+
+@attrs.define(eq=False)
+class Jobs:
+    """
+    Runs child tasks while there are any, in a nursery that ends with the last.
+
+    An idle thread has no nursery: it would cost more memory than all the rest
+    of it.  The number of jobs is bounded by the ops that start them: one turn,
+    and the user's own commands and renames, one for each op taken from the queue.
+    """
+
+    _ports: ThreadPorts
+    _waiting: deque[tuple[str, Callable[[], Awaitable[object]]]] = attrs.field(
+        factory=deque[tuple[str, Callable[[], Awaitable[object]]]], init=False
+    )
+    _running: int = attrs.field(default=0, init=False)
+
+    def start(self, name: str, job: Callable[[], Awaitable[object]]) -> None:
+        """Let *job* run as soon as the actor is done with the present message."""
+        self._waiting.append((name, job))
+
+    @property
+    def any(self) -> bool:
+        """Whether a job runs or is about to."""
+        return bool(self._waiting) or self._running > 0
+
+    async def serve(self, handle_next: Callable[[], Awaitable[None]]) -> None:
+        """
+        Run the jobs, and handle messages meanwhile, until no job is left.
+
+        A job that raises stops the others and the actor: it is a crash.
+        """
+        async with trio.open_nursery() as nursery:
+            self._start_waiting(nursery)
+            while self._running:
+                await handle_next()
+                self._start_waiting(nursery)
+
+    def _start_waiting(self, nursery: trio.Nursery) -> None:
+        while self._waiting:
+            name, job = self._waiting.popleft()
+            self._running += 1
+            nursery.start_soon(self._run, job, name=name)
+
+    async def _run(self, job: Callable[[], Awaitable[object]]) -> None:
+        try:
+            await job()
+        finally:
+            self._running -= 1
+            # Full means that the loop is about to wake up anyway.
+            with suppress(MailboxFull, MailboxClosed):
+                self._ports.mailbox.send_control_nowait(JobEnded())

@@ -1,0 +1,192 @@
+"""From the model's stream to events, staged items and running tools."""
+
+from collections.abc import Callable
+
+import attrs
+
+from actors.models import (
+    Completed,
+    Created,
+    ItemAdded,
+    ItemDone,
+    RateLimits,
+    ReasoningContentDelta,
+    ReasoningSummaryDelta,
+    ReasoningSummaryPartAdded,
+    ResponseEvent,
+    ServerReasoningIncluded,
+    TextDelta,
+)
+from actors.rollout import parse_turn_item
+from actors.tools import ToolRouter
+from messages import events
+from messages.events import EventMsg, ItemCompleted, ItemStarted
+from messages.ids import SubmissionId
+from messages.items import ResponseItem
+from messages.rollout import RolloutItem
+from messages.turn_items import (
+    AgentMessageItem,
+    TurnItem,
+    UnknownTurnItem,
+    UserMessageItem,
+)
+
+from .calls import ToolCalls
+from .legacy import legacy_events
+from .outlet import Outlet
+from .settings import TurnContext
+
+__all__ = ["Attempt"]
+
+
+@attrs.define(eq=False)
+class _Staged:
+    """A finished item that is not recorded yet, with the persisted events before it."""
+
+    told: tuple[RolloutItem, ...]
+    item: ResponseItem
+
+
+@attrs.define(eq=False)
+class Attempt:
+    """
+    One attempt at a model request.
+
+    Finished items are shown to clients at once, but recorded only when the
+    response is complete or calls a tool: a response that breaks off leaves
+    nothing behind that its repetition would say again (L19).
+
+    Attributes:
+        last_message: Text of the last assistant message, if it has any.
+        completed: Whether the response came to its end.
+    """
+
+    _context: TurnContext
+    _outlet: Outlet
+    _router: ToolRouter
+    _calls: ToolCalls
+    _new_id: Callable[[], str]
+    last_message: str | None = None
+    completed: bool = False
+    _active: TurnItem | None = None
+    _staged: list[_Staged] = attrs.field(factory=list[_Staged], init=False)
+
+    def take(self, event: ResponseEvent) -> None:
+        """Act on one event of the stream."""
+        match event:
+            case TextDelta(delta=delta):
+                self._tell_delta(events.AgentMessageContentDelta, delta)
+            case ReasoningSummaryDelta(delta=delta, summary_index=index):
+                self._tell_delta(events.ReasoningContentDelta, delta, summary_index=index)
+            case ReasoningContentDelta(delta=delta, content_index=index):
+                self._tell_delta(events.ReasoningRawContentDelta, delta, content_index=index)
+            case ReasoningSummaryPartAdded(summary_index=index):
+                self._tell_section_break(index)
+            case ItemAdded(item=item):
+                self._begin(item)
+            case ItemDone(item=item):
+                self._finish(item)
+            case RateLimits(snapshot=snapshot):
+                self._outlet.usage.heard(snapshot)
+                self._tell(self._outlet.usage.event())
+            case Completed(usage=usage):
+                self._complete(usage)
+            case Created() | ServerReasoningIncluded():
+                pass
+
+    def commit(self) -> None:
+        """
+        Record what is staged.
+
+        Raises:
+            RolloutFull: See `Outlet.record`.
+        """
+        staged, self._staged = self._staged, []
+        for entry in staged:
+            self._outlet.store(entry.told)
+            self._outlet.record(self._id, (entry.item,))
+
+    @property
+    def _id(self) -> SubmissionId:
+        return SubmissionId(self._context.turn_id)
+
+    def _tell(self, msg: EventMsg) -> None:
+        self._outlet.emit(self._id, msg)
+
+    def _tell_delta(self, kind: Callable[..., EventMsg], delta: str, **place: int) -> None:
+        # A piece of nothing in particular is of no use to a client.
+        if self._active is None:
+            return
+        self._tell(
+            kind(
+                thread_id=self._context.thread_id,
+                turn_id=self._context.turn_id,
+                item_id=_id_of(self._active),
+                delta=delta,
+                **place,
+            )
+        )
+
+    def _tell_section_break(self, index: int) -> None:
+        if self._active is not None:
+            item_id = _id_of(self._active)
+            self._tell(events.AgentReasoningSectionBreak(item_id=item_id, summary_index=index))
+
+    def _begin(self, item: ResponseItem) -> None:
+        turn_item = self._visible(item)
+        if turn_item is not None:
+            self._active = turn_item
+            self._tell(self._started(turn_item))
+
+    def _finish(self, item: ResponseItem) -> None:
+        call = self._router.parse(item)
+        if call is not None:
+            self.commit()
+            self._outlet.record(self._id, (item,))
+            self._calls.start(call)
+            return
+        self._staged.append(_Staged(self._show(item), item))
+
+    def _show(self, item: ResponseItem) -> tuple[RolloutItem, ...]:
+        turn_item = self._visible(item)
+        if turn_item is None:
+            return ()
+        if self._active is None:
+            self._outlet.publish(self._id, self._started(turn_item))
+        elif _id_of(turn_item) != _id_of(self._active):
+            # The model did not name the item; it keeps the id it was announced with.
+            turn_item = _with_id(turn_item, _id_of(self._active))
+        self._active = None
+        if isinstance(turn_item, AgentMessageItem):
+            self.last_message = "".join(part.text for part in turn_item.content) or None
+        done = ItemCompleted(
+            thread_id=self._context.thread_id, turn_id=self._context.turn_id, item=turn_item
+        )
+        told = (done, *legacy_events(done))
+        for msg in told:
+            self._outlet.publish(self._id, msg)
+        return told
+
+    def _visible(self, item: ResponseItem) -> TurnItem | None:
+        turn_item = parse_turn_item(item, self._new_id)
+        return None if isinstance(turn_item, UserMessageItem) else turn_item
+
+    def _started(self, item: TurnItem) -> ItemStarted:
+        return ItemStarted(
+            thread_id=self._context.thread_id, turn_id=self._context.turn_id, item=item
+        )
+
+    def _complete(self, usage: events.TokenUsage | None) -> None:
+        self.completed = True
+        self.commit()
+        if usage is not None:
+            self._outlet.usage.add(usage, self._context.model_info.effective_context_window)
+            self._tell(self._outlet.usage.event())
+
+
+def _id_of(item: TurnItem) -> str:
+    return "" if isinstance(item, UnknownTurnItem) else item.id
+
+
+def _with_id(item: TurnItem, item_id: str) -> TurnItem:
+    return item if isinstance(item, UnknownTurnItem) else attrs.evolve(item, id=item_id)
