@@ -3,13 +3,13 @@
 import logging
 import random
 import types
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Self, TypeVarTuple, assert_never
 
 import attrs
 import trio
-from trio.lowlevel import checkpoint_if_cancelled
+from trio.lowlevel import checkpoint_if_cancelled, enable_ki_protection
 
 from .child import ChildSpec, Crash, ExitReason, StopOutcome, Strategy
 from .errors import DuplicateChild, IntensityExceeded, SupervisorStopped, UnknownChild
@@ -115,14 +115,16 @@ class DynamicSupervisor:
         await self._block.__aenter__()
         return self
 
-    async def __aexit__(
+    # Not async: what waits is the block, which is a nursery.
+    def __aexit__(
         self,
         exc_type: type[BaseException] | None,
         exc: BaseException | None,
         traceback: types.TracebackType | None,
-    ) -> bool | None:
-        block = self._block
-        return None if block is None else await block.__aexit__(exc_type, exc, traceback)
+    ) -> Awaitable[bool | None]:
+        if self._block is None:
+            raise RuntimeError(f"supervisor {self.name!r} was never entered; use `async with`")
+        return self._block.__aexit__(exc_type, exc, traceback)
 
     @asynccontextmanager
     async def _run(self) -> AsyncGenerator[None, None]:
@@ -136,6 +138,7 @@ class DynamicSupervisor:
 
     # Children -----------------------------------------------------------
 
+    @enable_ki_protection
     async def start_child(self, spec: ChildSpec) -> Any:
         """
         Start a child; return what it gave to ``task_status.started()``.

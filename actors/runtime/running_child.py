@@ -125,6 +125,7 @@ class RunningChild:
 
     # Starting -----------------------------------------------------------
 
+    @enable_ki_protection
     async def start(self, nursery: trio.Nursery) -> Any:
         """
         Run in *nursery*; return what the child gave to ``started``.
@@ -266,7 +267,12 @@ async def open_bare_nursery() -> AsyncGenerator[trio.Nursery, None]:
         error, *others = group.exceptions
         if others:
             raise
-        raise error from error.__cause__
+        # Raising here would put the group, which holds the error, behind it.
+        context = error.__context__
+        try:
+            raise error
+        finally:
+            error.__context__ = context
 
 
 def log_crash(supervisor: str, child_id: str, reason: ExitReason) -> None:

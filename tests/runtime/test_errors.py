@@ -6,7 +6,7 @@ import pickle
 import pytest
 import trio
 
-import actors.runtime as runtime
+from actors import runtime
 from actors.runtime import errors
 
 EXAMPLES: tuple[errors.ActorError, ...] = (
