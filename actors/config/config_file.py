@@ -166,7 +166,9 @@ def _sandbox_policy(table: ConfigTable, home: Path) -> SandboxPolicy:
 
 def _workspace(table: ConfigTable, home: Path) -> WorkspaceWrite:
     return WorkspaceWrite(
-        writable_roots=tuple(_root(table, home, root) for root in table.text_list("writable_roots")),
+        writable_roots=tuple(
+            _root(table, home, root) for root in table.text_list("writable_roots")
+        ),
         network_access=table.flag("network_access"),
         exclude_tmpdir_env_var=table.flag("exclude_tmpdir_env_var"),
         exclude_slash_tmp=table.flag("exclude_slash_tmp"),

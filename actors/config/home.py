@@ -43,12 +43,13 @@ def resolve_home(environ: Mapping[str, str]) -> Path:
 
 def _checked(home: Path, variable: str) -> Path:
     try:
-        if home.exists() and not home.is_dir():
-            raise ConfigError(str(home), variable, "the home is no folder; name another one")
-    except (OSError, ValueError) as exc:  # a path with a null character is a ValueError
-        if isinstance(exc, ConfigError):
-            raise
-        raise ConfigError(str(home), variable, f"the home cannot be used: {exc}") from exc
-    if home.is_dir() and not os.access(home, os.R_OK | os.X_OK):
+        there, folder = home.exists(), home.is_dir()
+    except OSError as exc:
+        raise ConfigError(
+            str(home), variable, f"the home cannot be used: {exc.strerror or exc}"
+        ) from exc
+    if there and not folder:
+        raise ConfigError(str(home), variable, "the home is no folder; name another one")
+    if folder and not os.access(home, os.R_OK | os.X_OK):
         raise ConfigError(str(home), variable, "the home cannot be read; change its permissions")
     return home

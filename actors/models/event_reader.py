@@ -59,6 +59,7 @@ class EventReader(AsyncIterator[ResponseEvent]):
     _given: int = attrs.field(default=0, init=False)
     _ended: bool = attrs.field(default=False, init=False)
     _completed: bool = attrs.field(default=False, init=False)
+    _exhausted: bool = attrs.field(default=False, init=False)
 
     def __attrs_post_init__(self) -> None:
         self._chunks = self._response.aiter_bytes()
@@ -122,10 +123,12 @@ class EventReader(AsyncIterator[ResponseEvent]):
         import httpx2  # noqa: PLC0415 -- loaded by now; see responses
 
         try:
-            return await anext(self._chunks, None)
+            chunk = await anext(self._chunks, None)
         except httpx2.HTTPError as exc:
             self._ended = True
             raise StreamDisconnected(str(exc) or type(exc).__name__) from exc
+        self._exhausted = chunk is None
+        return chunk
 
     def _feed(self, chunk: bytes) -> None:
         try:
@@ -170,11 +173,12 @@ class EventReader(AsyncIterator[ResponseEvent]):
                 with trio.move_on_after(_LINGER):
                     await self._exhaust()
         finally:
-            # The layers of httpx2 are async generators, which must be run to their
-            # end in this task; a read that is cancelled at once does that.
-            with trio.CancelScope(shield=True) as scope:
-                scope.cancel()
-                await self._exhaust()
+            if not self._exhausted:
+                # The layers of httpx2 are async generators, which must be run to
+                # their end in this task; a read that is cancelled at once does that.
+                with trio.CancelScope(shield=True) as scope:
+                    scope.cancel()
+                    await self._exhaust()
             with trio.move_on_after(_CLOSE_PATIENCE, shield=True):
                 await self._response.aclose()
 
@@ -184,3 +188,4 @@ class EventReader(AsyncIterator[ResponseEvent]):
         with suppress(httpx2.HTTPError):
             while await anext(self._chunks, None) is not None:
                 pass
+            self._exhausted = True

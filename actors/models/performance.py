@@ -104,7 +104,7 @@ class _Performance:
     def actions(self) -> Iterator[_Action]:
         first = self._reply.steps[0]
         if isinstance(first, Fail):
-            error = _error(first)
+            error = self._failure(first)
             if error.before_stream:
                 yield error
                 return
@@ -129,7 +129,7 @@ class _Performance:
             case Stall():
                 return iter((Pause(step.seconds),))
             case Fail():
-                return iter((_error(attrs.evolve(step, message=self._filled(step.message))),))
+                return iter((self._failure(step),))
             case Cut():
                 return iter((StreamDisconnected("stream closed before response.completed"),))
             case _:
@@ -183,6 +183,9 @@ class _Performance:
             status="completed",
         )
         return _whole(call, attrs.evolve(call, input="", status="in_progress"))
+
+    def _failure(self, step: Fail) -> ModelError:
+        return _error(attrs.evolve(step, message=self._filled(step.message)))
 
     def _pieces(
         self, text: str, event: Callable[[str], ResponseEvent]

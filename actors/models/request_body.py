@@ -49,7 +49,8 @@ def encode_body(request: ModelRequest, model: ModelInfo) -> bytes:
         body["store"] = False
         body["stream"] = True
         body["include"] = [] if reasoning is None else ["reasoning.encrypted_content"]
-        body["prompt_cache_key"] = request.prompt_cache_key
+        if request.prompt_cache_key:
+            body["prompt_cache_key"] = request.prompt_cache_key
         if text := _text(request, model):
             body["text"] = text
         return orjson.dumps(body)
@@ -139,15 +140,18 @@ def provider_headers(
         "Content-Type": "application/json",
         "User-Agent": f"{originator}/{version}",
         "originator": originator,
-        **info.http_headers,
     }
-    for header, variable in info.env_http_headers.items():
-        if value := environ.get(variable, "").strip():
-            headers[header] = value
     key = read_key(info, environ)
     if key is not None:
         headers["Authorization"] = f"Bearer {key}"
-    return headers
+    configured = dict(info.http_headers)
+    for header, variable in info.env_http_headers.items():
+        if value := environ.get(variable, "").strip():
+            configured[header] = value
+    # What the user configures replaces ours, however it is spelt.
+    spelt = {header.lower() for header in configured}
+    ours = {header: value for header, value in headers.items() if header.lower() not in spelt}
+    return {**ours, **configured}
 
 
 def request_headers(request: ModelRequest) -> dict[str, str]:

@@ -6,7 +6,7 @@ import math
 import re
 import tomllib
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, ClassVar, Final, NoReturn, cast
+from typing import TYPE_CHECKING, Final, NoReturn, cast
 
 import attrs
 
@@ -82,8 +82,9 @@ def _yaml_loader() -> type[yaml.SafeLoader]:
     import yaml  # noqa: PLC0415 -- as above
 
     class Loader(yaml.SafeLoader):
-        yaml_implicit_resolvers: ClassVar[dict[Any, Any]] = {}
+        pass
 
+    Loader.yaml_implicit_resolvers = {}  # its own, and none of those of YAML 1.1
     for tag, pattern, first in (
         ("null", r"~|null|Null|NULL|", ["~", "n", "N", ""]),
         ("bool", r"true|True|TRUE|false|False|FALSE", list("tTfF")),

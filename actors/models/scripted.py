@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
@@ -175,8 +174,6 @@ class _Playback(AsyncIterator[ResponseEvent]):
         if seconds < self._idle_timeout:
             await trio.sleep(seconds)
             return
-        if math.isinf(self._idle_timeout):
-            await trio.sleep_forever()
         await trio.sleep(self._idle_timeout)
         self._actions = iter(())
         raise StreamDisconnected(IDLE)

@@ -151,13 +151,20 @@ def _item(event: _Members) -> ResponseItem | None:
     if not isinstance(raw, dict):
         return None
     members = cast("_Members", raw)  # keys of JSON are strings
-    if members.get("type") in _KINDS_WITH_NOISE:
+    kind = text_member(members, "type")
+    if kind in _KINDS_WITH_NOISE:
         members.pop("status", None)
         _drop_empty_lists(members.get("content"))
+    if kind == "reasoning":
+        # Codex writes these two as null; its readers, and ours, tell that from a
+        # member that is missing.
+        members.setdefault("content", None)
+        members.setdefault("encrypted_content", None)
     try:
-        return from_json(members, ResponseItem)
+        item: ResponseItem = from_json(members, ResponseItem)
     except DecodeError:
         return None
+    return item
 
 
 def _drop_empty_lists(content: Json) -> None:

@@ -50,6 +50,8 @@ BAD_IMAGE = "The image data you provided does not represent a valid image. Fix i
     ("status", "body", "expected", "retryable"),
     [
         (400, "broken", InvalidRequest("broken"), False),
+        (400, "[1]", InvalidRequest("[1]"), False),
+        (404, "[1]", UnexpectedStatus(404, "[1]", "http://u"), False),
         (400, " ", InvalidRequest("Invalid request."), False),
         (400, body_of(message=BAD_IMAGE), InvalidImage(), False),
         (400, body_of(code="context_length_exceeded"), ContextWindowExceeded(), False),
@@ -82,7 +84,9 @@ def test_status_and_body_decide(
     assert type(error) is type(expected)
     assert error.args == expected.args
     assert error.retryable is retryable
-    assert error.before_stream or isinstance(error, (ContextWindowExceeded, QuotaExceeded, UsageNotIncluded, ServerOverloaded))
+    assert error.before_stream or isinstance(
+        error, (ContextWindowExceeded, QuotaExceeded, UsageNotIncluded, ServerOverloaded)
+    )
 
 
 @pytest.mark.parametrize(
@@ -153,7 +157,7 @@ def test_usage_limit_carries_its_reset_and_what_was_used() -> None:
     assert not error.retryable
 
 
-@pytest.mark.parametrize("resets_at", [None, "soon", 10**20, -(10**20)])
+@pytest.mark.parametrize("resets_at", [None, "soon", True, 10**15, -(10**15), 10**20])
 def test_usage_limit_with_a_senseless_reset_says_later(resets_at: Any) -> None:
     """A time that is none does not break the error."""
     error = error_from_refusal(429, body_of(type="usage_limit_reached", resets_at=resets_at), {})
@@ -171,23 +175,31 @@ NOON = datetime(2026, 11, 20, 12, 5, tzinfo=UTC)
         ({"plan": "enterprise"}, "You've hit your usage limit. Try again later."),
         (
             {"plan": "plus"},
-            "You've hit your usage limit. Upgrade to Pro (https://chatgpt.com/explore/pro), visit "
-            "https://chatgpt.com/codex/settings/usage to purchase more credits or try again later.",
+            (
+                "You've hit your usage limit. Upgrade to Pro (https://chatgpt.com/explore/pro), visit "
+                "https://chatgpt.com/codex/settings/usage to purchase more credits or try again later."
+            ),
         ),
         (
             {"plan": "Team", "resets_at": NOON, "now": NOON},
-            "You've hit your usage limit. To get more access now, send a request to your admin "
-            "or try again at 12:05 PM.",
+            (
+                "You've hit your usage limit. To get more access now, send a request to your admin "
+                "or try again at 12:05 PM."
+            ),
         ),
         (
             {"plan": "free", "resets_at": NOON.replace(hour=0), "now": NOON},
-            "You've hit your usage limit. Upgrade to Plus to continue using Codex "
-            "(https://chatgpt.com/explore/plus), or try again at 12:05 AM.",
+            (
+                "You've hit your usage limit. Upgrade to Plus to continue using Codex "
+                "(https://chatgpt.com/explore/plus), or try again at 12:05 AM."
+            ),
         ),
         (
             {"plan": "pro", "resets_at": NOON},
-            "You've hit your usage limit. Visit https://chatgpt.com/codex/settings/usage to "
-            "purchase more credits or try again at Nov 20th, 2026 12:05 PM.",
+            (
+                "You've hit your usage limit. Visit https://chatgpt.com/codex/settings/usage to "
+                "purchase more credits or try again at Nov 20th, 2026 12:05 PM."
+            ),
         ),
         ({"promo": "Buy"}, "You've hit your usage limit. Buy, or try again later."),
         ({"limit_name": "CODEX"}, "You've hit your usage limit. Try again later."),
@@ -201,7 +213,19 @@ def test_usage_limit_text_names_the_way_out(arguments: Any, text: str) -> None:
 
 @pytest.mark.parametrize(
     ("day", "written"),
-    [(1, "1st"), (2, "2nd"), (3, "3rd"), (4, "4th"), (11, "11th"), (12, "12th"), (13, "13th"), (21, "21st"), (22, "22nd"), (23, "23rd"), (30, "30th")],
+    [
+        (1, "1st"),
+        (2, "2nd"),
+        (3, "3rd"),
+        (4, "4th"),
+        (11, "11th"),
+        (12, "12th"),
+        (13, "13th"),
+        (21, "21st"),
+        (22, "22nd"),
+        (23, "23rd"),
+        (30, "30th"),
+    ],
 )
 def test_days_are_written_in_order(day: int, written: str) -> None:
     """The teens are exceptions."""
@@ -218,19 +242,32 @@ def test_days_are_written_in_order(day: int, written: str) -> None:
         (UnexpectedStatus(599, "x"), "unexpected status 599 <unknown status code>: x"),
         (
             UnexpectedStatus(401, body_of(message=" no key "), "http://u", "ray", "req"),
-            "unexpected status 401 Unauthorized: no key, url: http://u, cf-ray: ray, "
-            "request id: req",
+            (
+                "unexpected status 401 Unauthorized: no key, url: http://u, cf-ray: ray, "
+                "request id: req"
+            ),
         ),
         (
             UnexpectedStatus(403, "<html>Cloudflare has blocked you", "http://u"),
-            "Access blocked by Cloudflare. This usually happens when connecting from a "
-            "restricted region (status 403 Forbidden), url: http://u",
+            (
+                "Access blocked by Cloudflare. This usually happens when connecting from a "
+                "restricted region (status 403 Forbidden), url: http://u"
+            ),
         ),
-        (UnexpectedStatus(418, "ä" * 501), "unexpected status 418 I'm a Teapot: " + "ä" * 500 + "..."),
-        (RateLimited("id"), "exceeded retry limit, last status: 429 Too Many Requests, request id: id"),
+        (
+            UnexpectedStatus(418, "ä" * 501),
+            "unexpected status 418 I'm a Teapot: " + "ä" * 500 + "...",
+        ),
+        (
+            RateLimited("id"),
+            "exceeded retry limit, last status: 429 Too Many Requests, request id: id",
+        ),
         (StreamDisconnected("p"), "stream disconnected before completion: p"),
         (ConnectionFailed("p"), "Connection failed: p"),
-        (ResponseStreamFailed("p", "id"), "Error while reading the server response: p, request id: id"),
+        (
+            ResponseStreamFailed("p", "id"),
+            "Error while reading the server response: p, request id: id",
+        ),
         (MissingKey("V"), "Missing environment variable: `V`."),
         (MissingKey("V", "Get one."), "Missing environment variable: `V`. Get one."),
         (QuotaExceeded(), "Quota exceeded. Check your plan and billing details."),

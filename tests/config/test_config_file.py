@@ -1,0 +1,265 @@
+"""The user's config.toml."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+from pathlib import Path
+from typing import Any
+
+import attrs
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from actors.config import OPENAI_PROVIDER, Config, ConfigError, load_config
+from actors.models import SCRIPTED_PROVIDER, ProviderInfo
+from messages.settings import (
+    AskForApproval,
+    DangerFullAccess,
+    ReadOnly,
+    SandboxPolicy,
+    WorkspaceWrite,
+)
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    return tmp_path
+
+
+def loaded(home: Path, text: str) -> Config:
+    (home / "config.toml").write_text(text, encoding="utf-8")
+    return load_config(home)
+
+
+def complaint(home: Path, text: str) -> str:
+    with pytest.raises(ConfigError) as caught:
+        loaded(home, text)
+    path = f"{home / 'config.toml'}: "
+    assert str(caught.value).startswith(path)
+    return str(caught.value).removeprefix(path)
+
+
+BUILT_IN = {"openai": OPENAI_PROVIDER, "scripted": SCRIPTED_PROVIDER}
+
+
+def test_home_without_a_file_has_all_defaults(home: Path) -> None:
+    """Also a home that is not there."""
+    assert load_config(home / "missing") == Config(
+        path=home / "missing" / "config.toml",
+        model=None,
+        model_provider="openai",
+        providers=BUILT_IN,
+        approval_policy=AskForApproval.ON_REQUEST,
+        sandbox_policy=ReadOnly(),
+    )
+
+
+def test_every_key_is_read(home: Path) -> None:
+    """With the meanings of Codex."""
+    config = loaded(
+        home,
+        """
+model = "gpt-5"
+model_provider = "acme"
+approval_policy = "never"
+sandbox_mode = "workspace-write"
+
+[model_providers.acme]
+name = "Acme"
+base_url = "https://acme.test/v1/"
+env_key = "ACME_KEY"
+env_key_instructions = "Ask."
+experimental_bearer_token = "token"
+wire_api = "responses"
+query_params = { version = "1" }
+http_headers = { X-A = "1" }
+env_http_headers = { X-B = "B" }
+request_max_retries = 200
+stream_max_retries = 0
+stream_idle_timeout_ms = 5000
+requires_openai_auth = true
+
+[model_providers.bare]
+
+[sandbox_workspace_write]
+writable_roots = ["/a", "b/../c"]
+network_access = true
+exclude_tmpdir_env_var = true
+exclude_slash_tmp = true
+""",
+    )
+
+    assert config == Config(
+        path=home / "config.toml",
+        model="gpt-5",
+        model_provider="acme",
+        providers={
+            **BUILT_IN,
+            "acme": ProviderInfo(
+                id="acme",
+                name="Acme",
+                base_url="https://acme.test/v1",
+                env_key="ACME_KEY",
+                env_key_instructions="Ask.",
+                experimental_bearer_token="token",
+                query_params={"version": "1"},
+                http_headers={"X-A": "1"},
+                env_http_headers={"X-B": "B"},
+                request_max_retries=100,
+                stream_max_retries=0,
+                stream_idle_timeout_ms=5000,
+                requires_openai_auth=True,
+            ),
+            "bare": ProviderInfo(id="bare", name="bare"),
+        },
+        approval_policy=AskForApproval.NEVER,
+        sandbox_policy=WorkspaceWrite(
+            writable_roots=("/a", str(home / "c")),
+            network_access=True,
+            exclude_tmpdir_env_var=True,
+            exclude_slash_tmp=True,
+        ),
+    )
+
+
+@pytest.mark.parametrize(
+    ("mode", "policy"),
+    [
+        ("read-only", ReadOnly()),
+        ("workspace-write", WorkspaceWrite()),
+        ("danger-full-access", DangerFullAccess()),
+    ],
+)
+def test_each_sandbox_mode_has_its_policy(home: Path, mode: str, policy: SandboxPolicy) -> None:
+    """With the defaults of Codex."""
+    assert loaded(home, f'sandbox_mode = "{mode}"').sandbox_policy == policy
+
+
+@pytest.mark.parametrize("policy", list(AskForApproval))
+def test_each_approval_policy_is_read(home: Path, policy: AskForApproval) -> None:
+    """By its name on the wire."""
+    assert loaded(home, f'approval_policy = "{policy.value}"').approval_policy is policy
+
+
+def test_writable_root_may_begin_at_the_users_home(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the shell writes it."""
+    monkeypatch.setenv("HOME", "/users/me")
+    text = 'sandbox_mode = "workspace-write"\nsandbox_workspace_write.writable_roots = ["~/x"]'
+
+    policy = loaded(home, text).sandbox_policy
+
+    assert policy == WorkspaceWrite(writable_roots=("/users/me/x",))
+
+
+def test_other_keys_are_left_alone(home: Path) -> None:
+    """A file that Codex uses too has many of them."""
+    config = loaded(home, 'notify = ["x"]\n[mcp_servers.a]\ncommand = "b"\n[profiles.c]\nmodel = 5')
+
+    assert config == attrs.evolve(load_config(home / "missing"), path=home / "config.toml")
+
+
+def test_windows_line_ends_and_umlauts_are_fine(home: Path) -> None:
+    """It is read as bytes."""
+    (home / "config.toml").write_bytes('model = "ü"\r\n'.encode())
+
+    assert load_config(home).model == "ü"
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("model = 5", "model: expected a text, got a whole number (5)"),
+        ('model = " "', "model: is empty; write something or leave it out"),
+        ("model = 2026-11-20", "model: expected a text, got a date"),
+        ("model = [1]", "model: expected a text, got a list"),
+        ("model = {a = 1}", "model: expected a text, got a table"),
+        ("model = true", "model: expected a text, got a truth value (True)"),
+        ("model = 1.5", "model: expected a text, got a number (1.5)"),
+        ("model = 0x" + "f" * 5000, "model: expected a text, got a whole number"),
+        ('approval_policy = "sometimes"', "approval_policy: expected 'untrusted' or 'on-failure' or 'on-request' or 'never', got a text ('sometimes')"),
+        ("approval_policy = 1", "approval_policy: expected 'untrusted' or 'on-failure' or 'on-request' or 'never', got a whole number (1)"),
+        ('sandbox_mode = "open"', "sandbox_mode: expected 'read-only' or 'workspace-write' or 'danger-full-access', got a text ('open')"),
+        (f'sandbox_mode = "{"x" * 100}"', f"sandbox_mode: expected 'read-only' or 'workspace-write' or 'danger-full-access', got a text ('{'x' * 59}...)"),
+        ('model_provider = "acme"', "model_provider: there is no provider 'acme'; known: openai, scripted; add [model_providers.acme] or choose one of these"),
+        ("model_provider = 1", "model_provider: expected a text, got a whole number (1)"),
+        ("model_providers = 1", "model_providers: expected a table, got a whole number (1)"),
+        ("model_providers.a = 1", "model_providers.a: expected a table, got a whole number (1)"),
+        ("[model_providers.openai]", "model_providers.openai: this name is taken by a provider of the house; choose another"),
+        ("[model_providers.scripted]", "model_providers.scripted: this name is taken by a provider of the house; choose another"),
+        ("[model_providers.a]\nname = 1", "model_providers.a.name: expected a text, got a whole number (1)"),
+        ('[model_providers.a]\nbase_url = "acme.test"', "model_providers.a.base_url: expected a URL with http or https, got 'acme.test'"),
+        ('[model_providers.a]\nwire_api = "chat"', "model_providers.a.wire_api: expected 'responses', got a text ('chat')"),
+        ("[model_providers.a]\nhttp_headers = 1", "model_providers.a.http_headers: expected a table, got a whole number (1)"),
+        ("[model_providers.a]\nhttp_headers = {b = 1}", "model_providers.a.http_headers.b: expected a text, got a whole number (1)"),
+        ("[model_providers.a]\nrequest_max_retries = -1", "model_providers.a.request_max_retries: expected a whole number from 0, got a whole number (-1)"),
+        ("[model_providers.a]\nstream_max_retries = true", "model_providers.a.stream_max_retries: expected a whole number from 0, got a truth value (True)"),
+        ("[model_providers.a]\nstream_idle_timeout_ms = 0", "model_providers.a.stream_idle_timeout_ms: expected a whole number from 1, got a whole number (0)"),
+        ('[model_providers.a]\nrequires_openai_auth = "yes"', "model_providers.a.requires_openai_auth: expected true or false, got a text ('yes')"),
+        ("sandbox_workspace_write = 1", "sandbox_workspace_write: expected a table, got a whole number (1)"),
+        ("[sandbox_workspace_write]\nnetwork_access = 1", "sandbox_workspace_write.network_access: expected true or false, got a whole number (1)"),
+        ('[sandbox_workspace_write]\nwritable_roots = "x"', "sandbox_workspace_write.writable_roots: expected a list of texts, got a text ('x')"),
+        ("[sandbox_workspace_write]\nwritable_roots = [1]", "sandbox_workspace_write.writable_roots: expected a list of texts, got a list"),
+        ('[sandbox_workspace_write]\nwritable_roots = [""]', "sandbox_workspace_write.writable_roots: expected a list of texts, got a list"),
+        ('[sandbox_workspace_write]\nwritable_roots = ["~nobody-of-that-name/x"]', "sandbox_workspace_write.writable_roots: '~nobody-of-that-name/x' names no folder: Could not determine home directory."),
+        ('model = "a"\nmodel = "b"\n', "line 2: it is no TOML: Cannot overwrite a value (at line 2, column 12)"),
+        ("model =", "it is no TOML: Invalid value (at end of document)"),
+        ("a = " + "[" * 5000, "it is nested too deep"),
+    ],
+)  # fmt: skip
+def test_mistakes_are_named_with_key_and_value(home: Path, text: str, problem: str) -> None:
+    """One clear line each."""
+    assert complaint(home, text) == problem
+
+
+def test_file_that_cannot_be_read_is_named(home: Path) -> None:
+    """A folder in its place, or bytes that are no text."""
+    (home / "config.toml").write_bytes(b"model = '\xff'")
+    with pytest.raises(ConfigError, match="it is no UTF-8 text"):
+        load_config(home)
+
+    (home / "config.toml").unlink()
+    (home / "config.toml").mkdir()
+    with pytest.raises(ConfigError, match="it cannot be read: Is a directory"):
+        load_config(home)
+
+
+KEYS = ("model", "model_provider", "model_providers", "approval_policy", "sandbox_mode", "a", "name",
+        "sandbox_workspace_write", "writable_roots", "http_headers", "base_url", "network_access")  # fmt: skip
+scalars = st.sampled_from(
+    ["1", "true", '"never"', '"openai"', '"read-only"', "1.5", "[]", "{}", '"~"']
+)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.lists(
+        st.tuples(st.lists(st.sampled_from(KEYS), min_size=1, max_size=3), scalars), max_size=4
+    )
+    | st.text(max_size=40)
+)
+def test_any_file_is_a_configuration_or_a_config_error(home: Path, content: Any) -> None:
+    """Nothing else ever comes out."""
+    lines = (
+        content
+        if isinstance(content, str)
+        else "\n".join(f"{'.'.join(keys)} = {value}" for keys, value in content)
+    )
+    (home / "config.toml").write_bytes(lines.encode(errors="surrogatepass"))
+
+    try:
+        assert isinstance(load_config(home), Config)
+    except ConfigError as error:
+        assert "\n" not in str(error)
+
+
+def test_error_survives_pickle_and_copy() -> None:
+    """With all its fields."""
+    error = ConfigError("/p", "k", "problem", 3)
+
+    for other in (pickle.loads(pickle.dumps(error)), copy.copy(error)):
+        assert str(other) == "/p: line 3: k: problem"
+        assert vars(other) == vars(error)
