@@ -1,7 +1,6 @@
 """Whether a command may run, must be asked for, or may not run; and what was allowed already."""
 
 from collections.abc import Sequence
-from pathlib import PurePosixPath
 from typing import Final, TypeAlias
 
 import attrs
@@ -31,8 +30,7 @@ __all__ = [
 _SCRIPT: Final = "__codex_shell_script__"
 
 _SHELL_FOLDERS: Final = frozenset(
-    PurePosixPath(folder)
-    for folder in ("", "/bin", "/usr/bin", "/usr/local/bin", "/opt/homebrew/bin")
+    {"", "/bin/", "/usr/bin/", "/usr/local/bin/", "/opt/homebrew/bin/"}
 )
 """Where shells live that are taken for the same; the first is "found by name"."""
 
@@ -162,9 +160,14 @@ def canonical_command(argv: Sequence[str]) -> tuple[str, ...]:
         shell may be anywhere.
     """
     script = shell_script(argv)
-    if script is None or PurePosixPath(argv[0]).parent not in _SHELL_FOLDERS:
+    if script is None or not _is_usual_shell(argv[0]):
         return tuple(argv)
     commands = plain_commands(script)
     if commands is not None and len(commands) == 1:
         return commands[0]
     return (_SCRIPT, argv[1], script)
+
+
+def _is_usual_shell(program: str) -> bool:
+    folder = program[: program.rfind("/") + 1]
+    return folder in _SHELL_FOLDERS

@@ -22,9 +22,9 @@ from .parsed_command import parse_command
 from .process import ProcessResult
 from .router import ToolContext
 
-__all__ = ["ABORTED", "CommandReport", "decode_output"]
+__all__ = ["CommandReport", "decode_output", "interruption"]
 
-ABORTED: Final = "command aborted by user"
+_ABORTED: Final = "command aborted by user"
 """What a stopped command's end says.  Source: Codex, ``tasks/user_shell.rs``."""
 
 _NO_EXIT_CODE: Final = -1
@@ -40,13 +40,20 @@ def decode_output(data: bytes) -> str:
     return data.decode("utf-8", "replace")
 
 
+def interruption(error: BaseException | None) -> str:
+    """Say in a few words why a command was broken off: by a cancellation, or by our fault."""
+    if isinstance(error, Exception):
+        return f"execution error: {type(error).__name__}"
+    return _ABORTED
+
+
 @attrs.define(eq=False)
 class CommandReport:
     """
     Tells clients about one command; a block whose begin and end are those of the command.
 
     Promise: whoever enters it has told a begin, and whoever leaves it, in whichever
-    way, one end.  A block left without an end tells that the command was aborted, with
+    way, one end.  A block left by an exception tells that the command was broken off, with
     what it had written until then.
 
     Attributes:
@@ -87,7 +94,7 @@ class CommandReport:
         traceback: TracebackType | None,
     ) -> None:
         if not self._ended:
-            self.abort()
+            self.break_off(interruption(error))
 
     def tell_output(self, stream: ExecOutputStream, piece: bytes) -> None:
         """Tell a piece of output; fits `run_process`."""
@@ -118,18 +125,18 @@ class CommandReport:
             formatted=text,
         )
 
-    def abort(self) -> None:
-        """Tell that it was stopped; its output until then stays in the end."""
+    def break_off(self, why: str) -> None:
+        """Tell that it was stopped, and why; its output until then stays in the end."""
         stdout, stderr = decode_output(self.output.stdout), decode_output(self.output.stderr)
         before = decode_output(self.output.aggregated())
         self._end(
             exit_code=_NO_EXIT_CODE,
             status=ExecCommandStatus.FAILED,
             stdout=stdout,
-            stderr=_with_line(stderr, ABORTED),
-            aggregated=_with_line(before, ABORTED),
+            stderr=_with_line(stderr, why),
+            aggregated=_with_line(before, why),
             duration=0.0,
-            formatted=ABORTED,
+            formatted=why,
         )
 
     def _end(

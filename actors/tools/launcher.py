@@ -18,6 +18,8 @@ the two output pipes) and forks a *keeper*.  The keeper is the subreaper of its
 command: whatever that starts, however it detaches, ends up as its descendant.
 When the control socket reaches its end, because we say stop or because we died,
 the keeper ends everything below it: SIGTERM, patience, SIGKILL until nobody is left.
+Our death is watched for by itself, too: a process that was forked from ours without
+exec holds a copy of the socket.
 
 On the control socket the keeper reads one request: a length in four bytes, then
 ``cwd, patience, number of arguments, arguments..., environment...`` as bytes divided
@@ -30,7 +32,8 @@ uninterruptible sleep, and one that was started on request by somebody else
 (``systemd-run``, ``docker``).  Outside Linux there is no subreaper; there it ends
 the process group only.
 
-Nothing here imports the rest of the package: starting up takes about 15 ms, once.
+Nothing here imports the rest of the package, nor what takes long to import, such as
+pathlib: starting up takes about 15 ms, once.
 """
 
 from __future__ import annotations
@@ -47,7 +50,7 @@ import time
 # What type checkers know without importing typing, which takes 4 ms.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
     from typing import Final, NoReturn
 
 __all__ = ["main"]
@@ -57,6 +60,9 @@ _PR_SET_CHILD_SUBREAPER: Final = 36
 
 _KILL_AGAIN: Final = 0.005
 """Seconds between two rounds of SIGKILL, for what was forked meanwhile."""
+
+_AT_ONCE: Final = 64
+"""Children collected, or rounds of SIGKILL, before the keeper looks at the time again."""
 
 _GIVE_UP: Final = 10.0
 """Seconds of SIGKILL after which a survivor cannot be helped."""
@@ -89,14 +95,45 @@ def main() -> NoReturn:
     # Ended keepers vanish by themselves: their owner learns it from the socket.
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     prctl = _load_prctl()
-    while True:
+    owner = _open_owner(int(sys.argv[1]))
+    poll = _poll(door.fileno(), owner)
+    while owner not in _ready(poll):
         descriptors = _receive_descriptors(door)
         if descriptors is None:
-            os._exit(0)
+            break
         if len(descriptors) == 3:  # noqa: PLR2004 -- control, stdout, stderr
-            _fork_keeper(door, descriptors, prctl)
+            _fork_keeper(door, owner, descriptors, prctl)
         for descriptor in descriptors:
             os.close(descriptor)
+    os._exit(0)
+
+
+def _open_owner(pid: int) -> int:
+    """Open a file descriptor that is readable when our owner is dead; -1 where there is none."""
+    if sys.platform != "linux":
+        return -1
+    try:
+        owner = os.pidfd_open(pid)
+    except ProcessLookupError:
+        os._exit(0)
+    except OSError:  # an old kernel; the socket has to do
+        return -1
+    if os.getppid() != pid:
+        os._exit(0)  # it died before we looked, and the number is somebody else's
+    return owner
+
+
+def _poll(*descriptors: int) -> select.poll:
+    poll = select.poll()
+    for descriptor in descriptors:
+        if descriptor >= 0:
+            poll.register(descriptor, select.POLLIN)
+    return poll
+
+
+def _ready(poll: select.poll, pause: float | None = None) -> list[int]:
+    """Wait for file descriptors, or *pause* seconds."""
+    return [number for number, _ in poll.poll(None if pause is None else pause * 1000)]
 
 
 def _load_prctl() -> Callable[[int, int], object]:
@@ -120,7 +157,10 @@ def _receive_descriptors(door: socket.socket) -> list[int] | None:
 
 
 def _fork_keeper(
-    door: socket.socket, descriptors: Sequence[int], prctl: Callable[[int, int], object]
+    door: socket.socket,
+    owner: int,
+    descriptors: Sequence[int],
+    prctl: Callable[[int, int], object],
 ) -> None:
     control, stdout, stderr = descriptors
     try:
@@ -132,7 +172,7 @@ def _fork_keeper(
         return
     try:
         door.close()
-        _Keeper(control, stdout, stderr, prctl).keep()
+        _Keeper(owner, control, (stdout, stderr), prctl).keep()
     finally:
         os._exit(0)
 
@@ -147,12 +187,18 @@ class _Keeper:
     """Starts one command, reports its end, and leaves nobody behind."""
 
     def __init__(
-        self, control: int, stdout: int, stderr: int, prctl: Callable[[int, int], object]
+        self,
+        owner: int,
+        control: int,
+        outputs: tuple[int, int],
+        prctl: Callable[[int, int], object],
     ) -> None:
+        self._owner = owner
         self._control = control
-        self._outputs = (stdout, stderr)
+        self._outputs = outputs
         self._prctl = prctl
         self._command = 0
+        self._ended = False
         self._patience = 0.0
 
     def keep(self) -> None:
@@ -212,54 +258,72 @@ class _Keeper:
 
     def _wait(self, wake: int) -> None:
         """Report the command's end; return when nobody is left, or nobody can be reached."""
-        poll = select.poll()
-        poll.register(self._control, select.POLLIN)
-        poll.register(wake, select.POLLIN)
+        poll = _poll(self._control, self._owner, wake)
         pause: float | None = None
         kill_from = 0.0
         while self._reap():
-            ready = [number for number, _ in poll.poll(None if pause is None else pause * 1000)]
+            ready = _ready(poll, pause)
             if wake in ready:
                 _drain(wake)
             now = time.monotonic()
-            if self._control in ready:
-                poll.unregister(self._control)
-                self._signal(signal.SIGTERM)
+            if self._control in ready or self._owner in ready:
+                poll = _poll(wake)
+                self._ask_to_end()
                 kill_from = now + self._patience
                 pause = self._patience
             elif pause is not None and now >= kill_from:
                 if now >= kill_from + _GIVE_UP:
                     return
-                self._signal(signal.SIGKILL)
+                self._kill()
                 pause = _KILL_AGAIN
             elif pause is not None:
                 pause = kill_from - now
 
     def _reap(self) -> bool:
-        """Collect the dead; False when no child is left, dead or alive."""
+        """
+        Collect dead children; False when no child is left, dead or alive.
+
+        A bounded number, because children may die as fast as we collect them.
+        """
         try:
-            while True:
+            for _ in range(_AT_ONCE):
                 pid, status = os.waitpid(-1, os.WNOHANG)
                 if not pid:
-                    return True
+                    break
                 if pid == self._command:
+                    self._ended = True
                     _tell(self._control, f"exit {os.waitstatus_to_exitcode(status)}")
         except ChildProcessError:
             return False
+        return True
 
-    def _signal(self, number: signal.Signals) -> None:
-        """Signal everybody below us, the process group in one go."""
-        try:
-            family = list(_descendants(os.getpid()))
-        except OSError:
-            family = [(self._command, self._command)]  # no /proc: the group is all we know
-        # One call for the group, because the kernel lets nobody fork past it.  Only while
-        # the group has a member, for its number may be somebody else's afterwards.
-        if any(group == self._command for _, group in family):
+    def _ask_to_end(self) -> None:
+        """Send SIGTERM to everybody below us: the process group in one go, others one by one."""
+        self._signal_group(signal.SIGTERM)
+        for pid, group in _descendants(os.getpid()):
+            if self._ended or group != self._command:
+                _send(os.kill, pid, signal.SIGTERM)
+
+    def _kill(self) -> None:
+        """
+        Send SIGKILL to the process group and to our own children, round by round.
+
+        Children of who was killed become ours and get theirs in the next round.  Going by
+        our children alone makes a round so short that even a process which keeps forking
+        and ending does not get away.
+        """
+        self._signal_group(signal.SIGKILL)
+        for _ in range(_AT_ONCE):
+            for pid in _children():
+                _send(os.kill, pid, signal.SIGKILL)
+            if not self._reap():
+                return
+
+    def _signal_group(self, number: signal.Signals) -> None:
+        """Signal the process group; the kernel lets nobody fork past that."""
+        # Only until the command is collected: its number may be somebody else's afterwards.
+        if not self._ended:
             _send(os.killpg, self._command, number)
-        for pid, group in family:
-            if group != self._command:
-                _send(os.kill, pid, number)
 
 
 def _watch_children() -> int:
@@ -301,22 +365,32 @@ def _read_exactly(control: int, size_bytes: int) -> bytes | None:
     return b"".join(parts)
 
 
-def _descendants(ancestor: int) -> Iterator[tuple[int, int]]:
+def _children() -> list[int]:
+    """List our own children, dead ones included."""
+    try:
+        with open("/proc/thread-self/children", "rb") as file:  # noqa: PTH123 -- see above
+            return [int(pid) for pid in file.read().split()]
+    except OSError:  # a kernel without this file
+        return [pid for pid, _ in _descendants(os.getpid())]
+
+
+def _descendants(ancestor: int) -> list[tuple[int, int]]:
     """Find every living process below *ancestor*, as pid and process group."""
     children: dict[int, list[tuple[int, int]]] = {}
-    for name in os.listdir("/proc"):  # noqa: PTH208 -- as below
-        if name.isdigit():
-            _note_parent(int(name), children)
+    with contextlib.suppress(OSError):  # no /proc: the group is all we can reach
+        for name in os.listdir("/proc"):  # noqa: PTH208 -- see above
+            if name.isdigit():
+                _note_parent(int(name), children)
     # Parents come before their children in the list, which grows while it is read.
     family = list(children.get(ancestor, ()))
-    for pid, group in family:
+    for pid, _ in family:
         family.extend(children.get(pid, ()))
-        yield pid, group
+    return family
 
 
 def _note_parent(pid: int, children: dict[int, list[tuple[int, int]]]) -> None:
     try:
-        with open(f"/proc/{pid}/stat", "rb") as file:  # noqa: PTH123 -- pathlib costs 5 ms
+        with open(f"/proc/{pid}/stat", "rb") as file:  # noqa: PTH123 -- see above
             stat = file.read()
     except OSError:
         return  # ended meanwhile

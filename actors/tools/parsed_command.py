@@ -175,15 +175,11 @@ def _find(words: _Words) -> ParsedCommand | None:
 def _fd(words: _Words) -> ParsedCommand | None:
     if {"-x", "--exec", "-X", "--exec-batch"}.intersection(words):
         return None
-    match _operands(words[1:], frozenset({"-e", "-t", "-d"})):
-        case []:
-            return ListFilesCommand(cmd=shlex.join(words))
-        case [query]:
-            return SearchCommand(cmd=shlex.join(words), query=query)
-        case [query, path, *_]:
-            return SearchCommand(cmd=shlex.join(words), query=query, path=path)
-        case _:
-            return None
+    operands = _operands(words[1:], frozenset({"-e", "-t", "-d"}))
+    if not operands:
+        return ListFilesCommand(cmd=shlex.join(words))
+    path = operands[1] if len(operands) > 1 else None
+    return SearchCommand(cmd=shlex.join(words), query=operands[0], path=path)
 
 
 def _git(words: _Words) -> ParsedCommand | None:

@@ -57,7 +57,9 @@ _PATIENCE: Final = 0.25
 """Seconds from SIGTERM to SIGKILL."""
 
 _CLEAN_UP: Final = 1.0
-"""Seconds after SIGKILL that we wait until everybody is gone."""
+"""Seconds after SIGKILL, or after closing the door, that we wait until everybody is gone."""
+
+_STOP: Final = _PATIENCE + _CLEAN_UP
 
 
 @attrs.frozen(kw_only=True)
@@ -179,7 +181,8 @@ class _Run:
         if patience.cancelled_caught:
             self.timed_out = True
             # The pumps go on meanwhile: what it says on SIGTERM is output, too.
-            await command.stop()
+            with trio.move_on_after(_STOP, shield=True):
+                await command.stop()
         pumps.deadline = trio.current_time() + _DRAIN
 
     def _take(self, stream: ExecOutputStream, piece: bytes) -> None:
@@ -201,6 +204,7 @@ class _Command:
     _pid: int = 0
     _received: bytearray = attrs.field(factory=bytearray)
     _stopped: bool = False
+    _gone: bool = False
 
     async def start(self, request: bytes) -> None:
         try:
@@ -226,21 +230,23 @@ class _Command:
         """
         End what is left of the command, and wait until it is gone.
 
+        Again, it returns at once: the first caller waited as long as it makes sense.
+
         Cancellation:
-            Shielded, for at most 1.25 s.
+            The keeper goes on.
         """
         if self._stopped:
             return
         self._stopped = True
         with contextlib.suppress(OSError):  # the keeper may be gone already
             self.control.socket.shutdown(socket.SHUT_WR)
-        with trio.move_on_after(_PATIENCE + _CLEAN_UP, shield=True) as patience:
-            while await self._read_line() is not None:
-                pass
-        if patience.cancelled_caught:
-            _logger.warning("process %d outlives SIGKILL; left to its keeper", self._pid)
+        while await self._read_line() is not None:
+            pass
+        self._gone = True
 
     def close(self) -> None:
+        if self._stopped and not self._gone:
+            _logger.warning("process %d outlives SIGKILL; left to its keeper", self._pid)
         self.control.socket.close()
         self.stdout.close()
         self.stderr.close()
@@ -284,7 +290,8 @@ async def _started(
             await command.start(request)
             yield command
         finally:
-            await command.stop()
+            with trio.move_on_after(_STOP, shield=True):
+                await command.stop()
     finally:
         command.close()
 
@@ -344,17 +351,16 @@ class _Launcher:
             Either they were handed over or nothing was.
         """
         rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", descriptors))]
-        for last in (False, True):
+        for _ in range(2):
             async with self._starting:
                 door = self._door or await self._start(program, cwd)
-            try:
+            # Closed: somebody else's command found it dead at the same moment.
+            with contextlib.suppress(OSError, trio.ClosedResourceError):
                 await door.sendmsg([b"\0"], rights)
-            except OSError as error:
-                await self._end(door)
-                if last:
-                    raise SpawnError(program, cwd, "launcher", error.errno or 0) from error
-            else:
                 return
+            if door is self._door:
+                await self.close()
+        raise SpawnError(program, cwd, "launcher", 0)
 
     async def _start(self, program: str, cwd: str) -> trio.socket.SocketType:
         if not sys.executable:
@@ -367,7 +373,7 @@ class _Launcher:
                 with theirs:
                     # Not trio.run_process: its life is this object's, not a task's.
                     self._process = await trio.lowlevel.open_process(
-                        [sys.executable, "-I", "-S", script],
+                        [sys.executable, "-I", "-S", script, str(os.getpid())],
                         stdin=theirs,
                         stdout=subprocess.DEVNULL,
                         stderr=subprocess.DEVNULL,
@@ -384,16 +390,13 @@ class _Launcher:
         End the launcher; commands that still run keep their keepers.
 
         Cancellation:
-            Shielded, for at most a second.
+            Shielded, for at most two seconds.
         """
-        if self._door is not None:
-            await self._end(self._door)
-
-    async def _end(self, door: trio.socket.SocketType) -> None:
-        if door is not self._door or self._process is None:
-            return  # somebody else did it
-        process, self._door, self._process = self._process, None, None
-        door.close()
+        if self._door is None or self._process is None:
+            return
+        process = self._process
+        self._door.close()
+        self._door = self._process = None
         with trio.move_on_after(_CLEAN_UP, shield=True):
             await process.wait()
             return
@@ -426,4 +429,5 @@ async def open_launcher() -> AsyncGenerator[_Launcher]:
         launcher.holders -= 1
         if not launcher.holders:
             _launcher.set(_Launcher())
-            await launcher.close()
+            with trio.move_on_after(2 * _CLEAN_UP, shield=True):
+                await launcher.close()

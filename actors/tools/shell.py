@@ -7,7 +7,7 @@ from typing import Final, assert_never
 import attrs
 import orjson
 
-from actors.rollout.excerpt import formatted_truncate_text, truncate_text
+from actors.rollout import formatted_truncate_text, truncate_text
 from actors.safety import (
     ApprovalCache,
     ApprovalKey,

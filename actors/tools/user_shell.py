@@ -4,14 +4,14 @@ import os
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from actors.rollout.excerpt import formatted_truncate_text
+from actors.rollout import formatted_truncate_text
 from messages.content import InputText
 from messages.events import ExecCommandSource
 from messages.ids import CallId
 from messages.items import Message
 from messages.settings import TruncationPolicy
 
-from .command_report import ABORTED, CommandReport, decode_output
+from .command_report import CommandReport, decode_output, interruption
 from .environment import choose_shell, command_environment
 from .errors import SpawnError
 from .process import ProcessResult, run_process
@@ -65,8 +65,8 @@ async def run_user_shell(
             text = f"execution error: {error}"
             report.fail(text)
             record(_message(command, -1, 0.0, text))
-        except BaseException:
-            record(_message(command, -1, 0.0, ABORTED))
+        except BaseException as error:
+            record(_message(command, -1, 0.0, interruption(error)))
             raise
         else:
             text = _output_text(result, context.truncation_policy)

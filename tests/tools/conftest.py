@@ -1,4 +1,4 @@
-"""Every test here leaves nothing behind: no process, no file descriptor."""
+"""What tests of real processes share."""
 
 import gc
 import os
@@ -16,11 +16,12 @@ def marked_env() -> dict[str, str]:
     return {"PATH": os.environ["PATH"], MARK: uuid.uuid4().hex}
 
 
-@pytest.fixture(autouse=True)
-def _nothing_left(marked_env: dict[str, str]) -> Iterator[None]:
-    gc.collect()
+@pytest.fixture
+def nothing_left(marked_env: dict[str, str]) -> Iterator[None]:
+    """The test leaves nothing behind: no process, no file descriptor."""
     before = open_descriptors()
     yield
-    gc.collect()
     assert marked_processes(marked_env[MARK]) == []
-    assert open_descriptors() == before
+    if open_descriptors() != before:
+        gc.collect()  # what an earlier test's objects held may have gone meanwhile
+    assert open_descriptors() <= before

@@ -6,6 +6,7 @@ import attrs
 import trio
 
 from actors.runtime import World
+from actors.tools import CustomPayload, FunctionPayload, ToolCall
 from messages.events import (
     DynamicToolCallRequest,
     EventMsg,
@@ -22,8 +23,6 @@ from messages.settings import (
     TruncationMode,
     TruncationPolicy,
 )
-
-from actors.tools import CustomPayload, FunctionPayload, ToolCall
 
 CALL = CallId("call-1")
 TURN = TurnId("turn-1")
@@ -49,7 +48,9 @@ class FakeContext:
     turn_id: TurnId = TURN
     approval_policy: AskForApproval = AskForApproval.NEVER
     sandbox_policy: SandboxPolicy = attrs.field(factory=DangerFullAccess)
-    truncation_policy: TruncationPolicy = TruncationPolicy(mode=TruncationMode.BYTES, limit=10_000)
+    truncation_policy: TruncationPolicy = attrs.field(
+        default=TruncationPolicy(mode=TruncationMode.BYTES, limit=10_000)
+    )
     world: World = attrs.field(factory=lambda: World.deterministic(1, 0.0))
     answers: deque[ReviewDecision | DynamicToolResult | None] = attrs.field(factory=deque)
     events: list[EventMsg] = attrs.field(factory=list)

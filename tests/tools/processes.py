@@ -11,7 +11,7 @@ MARK = "TREADLE_TEST_MARK"
 
 def open_descriptors() -> int:
     """Count our own file descriptors."""
-    return len(os.listdir("/proc/self/fd"))
+    return sum(1 for _ in Path("/proc/self/fd").iterdir())
 
 
 def marked_processes(mark: str) -> list[str]:
@@ -51,9 +51,7 @@ def is_alive(pid: int) -> bool:
 
 def children(pid: int) -> list[int]:
     """List the direct children of a process."""
-    text = "".join(
-        (task / "children").read_text() for task in Path(f"/proc/{pid}/task").iterdir()
-    )
+    text = "".join((task / "children").read_text() for task in Path(f"/proc/{pid}/task").iterdir())
     return [int(word) for word in text.split()]
 
 

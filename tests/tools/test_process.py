@@ -3,20 +3,26 @@
 import errno
 import math
 import os
+import signal
+import subprocess
 import sys
 import textwrap
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 
 import attrs
 import pytest
 import trio
+import trio.testing
 
 from actors.tools import ProcessResult, SpawnError, open_launcher, process, run_process
 from actors.tools.capture import ProcessOutput
 from messages.events import ExecOutputStream
 
 from .processes import MARK, children, is_alive, kill, marked_processes, wait_gone
+
+pytestmark = pytest.mark.usefixtures("nothing_left")
 
 OUT = ExecOutputStream.STDOUT
 ERR = ExecOutputStream.STDERR
@@ -56,9 +62,15 @@ def told() -> Told:
 
 @pytest.fixture
 def run(launcher, marked_env, tmp_path, told):
-    async def run(*argv: str, timeout: float = math.inf, **options: object) -> ProcessResult:
-        options = {"cwd": str(tmp_path), "env": marked_env, "on_output": told, **options}
-        return await run_process(argv, timeout=timeout, **options)
+    async def run(*argv: str, **options: object) -> ProcessResult:
+        options = {
+            "timeout": math.inf,
+            "cwd": str(tmp_path),
+            "env": marked_env,
+            "on_output": told,
+            **options,
+        }
+        return await run_process(argv, **options)
 
     return run
 
@@ -141,9 +153,7 @@ async def test_command_starts_with_a_clean_slate(run, tmp_path):
     assert int(masks["SigBlk"], 16) == 0
 
 
-async def test_relative_program_is_looked_up_in_the_working_directory_of_the_command(
-    run, tmp_path
-):
+async def test_relative_program_is_looked_up_in_the_working_directory_of_the_command(run, tmp_path):
     """Not in that of our process."""
     program = tmp_path / "greet"
     program.write_text("#!/bin/sh\necho hello\n")
@@ -232,9 +242,7 @@ async def test_output_that_is_no_text_comes_through_unchanged(run, tmp_path):
 
 async def test_output_of_both_streams_shares_one_limit(sh):
     """Stderr gets two thirds at most when both are long."""
-    result = await sh(
-        "head -c 3000 /dev/zero; head -c 3000 /dev/zero >&2", output_limit_bytes=900
-    )
+    result = await sh("head -c 3000 /dev/zero; head -c 3000 /dev/zero >&2", output_limit_bytes=900)
 
     assert result.aggregated.count(b"\0") == 900
     assert b"[... 2700 bytes omitted ...]" in result.aggregated
@@ -261,6 +269,7 @@ async def test_late_output_of_something_left_behind_is_kept(sh):
     assert result.stdout == b"early\nlate\n"
 
 
+@pytest.mark.slow
 async def test_endless_output_of_something_left_behind_ends_with_the_drain(sh):
     """Reading as fast as somebody writes must come to an end."""
     with trio.fail_after(5):
@@ -289,6 +298,7 @@ async def test_nothing_a_command_leaves_behind_survives_it(sh, marked_env, leavi
     assert marked_processes(marked_env[MARK]) == []
 
 
+@pytest.mark.slow
 async def test_command_that_forks_all_the_time_is_ended(py, marked_env, told):
     """New processes are found as long as there are any, in the group and out of it."""
     with trio.fail_after(10):
@@ -316,6 +326,7 @@ async def test_command_that_forks_all_the_time_is_ended(py, marked_env, told):
 # --- time
 
 
+@pytest.mark.slow
 async def test_command_that_runs_out_of_time_keeps_its_output(sh):
     """Its exit code is 124, and what it says on SIGTERM counts, too."""
     result = await sh(
@@ -324,16 +335,17 @@ async def test_command_that_runs_out_of_time_keeps_its_output(sh):
 
     assert (result.exit_code, result.timed_out) == (124, True)
     assert result.stdout == b"hello\nbye\n"
-    assert 0.3 <= result.duration < 0.5
+    assert 0.3 <= result.duration < 2
 
 
+@pytest.mark.slow
 async def test_command_that_ignores_sigterm_is_killed_after_a_quarter_of_a_second(sh):
     """Patience is bounded."""
     began = trio.current_time()
     result = await sh("trap '' TERM; echo on; while :; do sleep 1; done", timeout=0.1)
 
     assert (result.exit_code, result.stdout) == (124, b"on\n")
-    assert 0.35 <= trio.current_time() - began < 1.35
+    assert 0.35 <= trio.current_time() - began < 5
 
 
 async def test_command_without_time_is_ended_at_once(sh):
@@ -356,11 +368,12 @@ async def test_cancelled_command_is_gone_when_the_cancellation_goes_on(sh, told,
         began = trio.current_time()
         nursery.cancel_scope.cancel()
 
-    assert trio.current_time() - began < 0.25
+    assert trio.current_time() - began < 1  # without SIGTERM it would sleep on
     assert marked_processes(marked_env[MARK]) == []
     assert output.stdout == b"on\n"
 
 
+@pytest.mark.slow
 async def test_cancelled_command_that_ignores_sigterm_is_killed(sh, told, marked_env):
     """Within the quarter of a second and the blink that SIGKILL takes."""
     async with trio.open_nursery() as nursery:
@@ -369,7 +382,7 @@ async def test_cancelled_command_that_ignores_sigterm_is_killed(sh, told, marked
         began = trio.current_time()
         nursery.cancel_scope.cancel()
 
-    assert 0.25 <= trio.current_time() - began < 1.25
+    assert 0.25 <= trio.current_time() - began < 1.25  # as promised
     assert marked_processes(marked_env[MARK]) == []
 
 
@@ -388,6 +401,7 @@ class CancelAtStep(trio.abc.Instrument):
                 self.scope.cancel()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shared", [True, False], ids=["shared", "own"])
 async def test_cancellation_at_any_step_leaves_nothing(marked_env, shared):
     """From before the launcher starts to the last clean-up: done, or gone."""
@@ -463,7 +477,9 @@ async def test_cancellation_at_any_step_leaves_nothing(marked_env, shared):
     ],
     ids=["missing", "permission", "no cwd", "file as cwd", "nul", "surrogate", "long", "empty"],
 )
-async def test_command_that_cannot_start_says_why(run, argv, cwd, stage, code, text):
+async def test_command_that_cannot_start_says_why(  # noqa: PLR0917 -- one row of a table
+    run, argv, cwd, stage, code, text
+):
     """A typed error with the stage, the number and a clear text; nothing runs."""
     with pytest.raises(SpawnError) as caught:
         await run(*argv, cwd=cwd)
@@ -545,9 +561,7 @@ async def test_commands_share_a_launcher_while_one_is_held_open(marked_env):
     seen = []
 
     async def run_one() -> None:
-        await run_process(
-            ["true"], cwd="/", env=marked_env, timeout=9, on_output=lambda *_: None
-        )
+        await run_process(["true"], cwd="/", env=marked_env, timeout=9, on_output=lambda *_: None)
         seen.append(children(own))
 
     async with open_launcher():
@@ -614,14 +628,78 @@ async def test_command_whose_keeper_is_killed_goes_with_it(sh, told, marked_env)
     assert (results[0].exit_code, results[0].stdout) == (137, b"on\n")
 
 
-async def test_nothing_outlives_our_process_when_that_is_killed(tmp_path, marked_env):
-    """Not even what left its group and its parent, after SIGKILL and without a farewell."""
+async def test_launcher_that_dies_with_a_request_in_hand_fails_the_start(sh):
+    """The command is not started twice, so it is not tried again; the next one runs."""
+    await sh("true")
+    (launcher,) = children(os.getpid())
+    os.kill(launcher, signal.SIGSTOP)
+
+    async with trio.open_nursery() as nursery:
+
+        async def go() -> None:
+            with pytest.raises(SpawnError, match="the process that starts commands ended"):
+                await sh("true")
+
+        nursery.start_soon(go)
+        await trio.testing.wait_all_tasks_blocked()
+        kill(launcher)
+
+    assert (await sh("true")).exit_code == 0
+
+
+async def test_launcher_that_does_not_end_is_killed(marked_env, monkeypatch):
+    """Nobody waits for it longer than a moment."""
+    monkeypatch.setattr(process, "_CLEAN_UP", 0.05)
+
+    async with open_launcher():
+        await run_process(["true"], cwd="/", env=marked_env, timeout=9, on_output=lambda *_: None)
+        os.kill(children(os.getpid())[0], signal.SIGSTOP)
+
+    assert children(os.getpid()) == []
+
+
+async def test_cancellation_does_not_wait_for_ever_for_a_keeper(sh, told, monkeypatch, caplog):
+    """What cannot be ended in time is left to the keeper, and said so."""
+    monkeypatch.setattr(process, "_STOP", 0.3)
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(sh, "echo on; sleep 1000")
+        await told.wait_for(b"on\n")
+        (launcher,) = children(os.getpid())
+        (keeper,) = children(launcher)
+        os.kill(keeper, signal.SIGSTOP)
+        nursery.cancel_scope.cancel()
+
+    (record,) = caplog.records
+    assert "outlives SIGKILL; left to its keeper" in record.getMessage()
+    os.kill(keeper, signal.SIGCONT)
+    with trio.fail_after(5):
+        await wait_gone(keeper)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("forked", [False, True], ids=["alone", "with a forked copy"])
+async def test_nothing_outlives_our_process_when_that_is_killed(marked_env, forked):
+    """
+    Not even what left its group and its parent, after SIGKILL and without a farewell.
+
+    Nor when a copy of our process, forked without exec, still holds its sockets.
+    """
     script = """
-        import os, sys, trio
+        import os, sys, time, trio
         from actors.tools.process import run_process
 
+        told = b""
+
         def tell(stream, piece):
-            os.write(1, piece)
+            global told
+            told += piece
+            if told.count(b"\\n") < 3:
+                return
+            copy = os.fork() if len(sys.argv) > 1 else os.getpid()
+            if not copy:
+                time.sleep(1000)
+            os.write(1, told + b"%d\\n" % copy)
 
         async def main():
             command = "setsid sh -c 'echo $$; exec sleep 1000' & (sleep 1000 & echo $!) & echo $$; wait"
@@ -634,25 +712,21 @@ async def test_nothing_outlives_our_process_when_that_is_killed(tmp_path, marked
     root = str(Path(process.__file__).parents[2])
     env = {**marked_env, "PYTHONPATH": os.pathsep.join([root, *sys.path])}
     async with trio.open_nursery() as nursery:
-        owner = await nursery.start(
-            lambda task_status: trio.run_process(
-                [sys.executable, "-c", textwrap.dedent(script)],
-                env=env,
-                stdout=-1,
-                check=False,
-                task_status=task_status,
-            )
-        )
+        words = [sys.executable, "-c", textwrap.dedent(script), *(["fork"] if forked else [])]
+        start = partial(trio.run_process, words, env=env, stdout=subprocess.PIPE, check=False)
+        owner = await nursery.start(start)
         output = b""
-        while output.count(b"\n") < 3:
+        while output.count(b"\n") < 4:
             output += await owner.stdout.receive_some()
-        pids = [int(line) for line in output.split()]
+        *pids, copy = [int(line) for line in output.split()]
         assert all(map(is_alive, pids))
 
         owner.kill()
         with trio.fail_after(5):
             for pid in pids:
                 await wait_gone(pid)
+        if forked:
+            kill(copy)
 
     with trio.fail_after(5):
         for line in marked_processes(marked_env[MARK]):  # launcher and keeper, on their way out
