@@ -2,7 +2,7 @@
 
 from typing import NewType
 
-__all__ = ["CallId", "ItemId", "SubmissionId", "ThreadId", "TurnId"]
+__all__ = ["NO_TURN", "CallId", "ItemId", "SubmissionId", "ThreadId", "TurnId"]
 
 ThreadId = NewType("ThreadId", str)
 """One conversation: a UUID in lower case with hyphens; version 7 for new threads."""
@@ -12,6 +12,9 @@ SubmissionId = NewType("SubmissionId", str)
 
 TurnId = NewType("TurnId", str)
 """One turn: the id of the submission that started it."""
+
+NO_TURN = TurnId("")
+"""Stands where an older program did not say which turn it was."""
 
 CallId = NewType("CallId", str)
 """One tool call, as the model named it."""

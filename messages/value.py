@@ -21,8 +21,10 @@ class Value:
 
     Attributes:
         extra:
-            Members that came with the value and that this version does not
-            know, by wire name.  Written back unchanged; None when there were none.
+            Members as they came, by wire name, that the fields do not hold: those
+            this version does not know, and those that say what a field says in
+            another way than we write it.  The first are written back unchanged, the
+            others for as long as the field still says it.  None when there were none.
     """
 
     extra: Mapping[str, Json] | None = attrs.field(default=None, repr=False)

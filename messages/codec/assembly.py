@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from .converter import Codec
+    from .readers import Reader
     from .records import Records
 
-__all__ = ["the_codec", "the_records"]
+__all__ = ["line_reader", "the_codec", "the_records"]
 
 
 @functools.cache
@@ -37,3 +38,11 @@ def the_codec() -> "Codec":
 def the_records() -> "Records":
     """Readers and writers of rollout payloads."""
     return _assembled()[1]
+
+
+@functools.cache
+def line_reader() -> "Reader":
+    """The reader of whole rollout lines."""
+    from ..rollout import RolloutLine  # noqa: PLC0415 -- as above
+
+    return the_codec().reader(RolloutLine)

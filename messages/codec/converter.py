@@ -18,6 +18,7 @@ from .scalars import (
     as_is,
     enum_reader,
     finite,
+    only_member,
     read_bool,
     read_bytes,
     read_float,
@@ -27,8 +28,14 @@ from .scalars import (
     write_bytes,
     write_enum,
 )
-from .shape import Shape
-from .unions import make_keyed_reader, make_kind_reader, make_tagged_union, tagged_classes, words
+from .shape import FieldRule, Shape
+from .unions import (
+    make_keyed_reader,
+    make_kind_reader,
+    make_tagged_union,
+    tagged_classes,
+    words,
+)
 from .writers import Writer, make_object_writer
 
 __all__ = ["Codec"]
@@ -53,8 +60,6 @@ _WRITTEN_AS: dict[type, Writer] = {
     str: as_is,
     bool: as_is,
     int: as_is,
-    dict: as_is,
-    list: as_is,
     float: finite,
     bytes: write_bytes,
 }
@@ -124,7 +129,7 @@ class Codec:
         """The reader of a class that does not look at its tag; made once."""
         reader = self._bare_readers.get(cls)
         if reader is None:
-            reader = make_object_reader(cls, self._shape(cls), self)
+            reader = make_object_reader(cls, self.shape(cls), self)
             self._bare_readers[cls] = reader
         return reader
 
@@ -132,21 +137,22 @@ class Codec:
         """The type as a tagged union, None not counted; None when it is none."""
         members, _ = alternatives(kind)
         if members not in self._tagged_unions:
-            classes = tagged_classes(members, self._shape) if len(members) > 1 else None
+            classes = tagged_classes(members, self.shape) if len(members) > 1 else None
             if classes is None:
                 return None
-            union = make_tagged_union(classes, self._shape, self.bare_reader)
+            union = make_tagged_union(classes, self.shape, self.bare_reader)
             self._tagged_unions[members] = union
         return self._tagged_unions[members]
 
-    def _shape(self, cls: type) -> Shape:
+    def shape(self, cls: type) -> Shape:
+        """The row of a class in the tables; the plain rule when it has none."""
         return self._shapes.get(cls, _PLAIN)
 
     def _make_class_reader(self, cls: type) -> Reader:
-        shape = self._shape(cls)
+        shape = self.shape(cls)
         bare = self.bare_reader(cls)
         if shape.tag is not None:
-            return make_tagged_union((cls,), self._shape, self.bare_reader).reader()
+            return make_tagged_union((cls,), self.shape, self.bare_reader).reader()
         if shape.wrapper is not None:
             return _unwrapped(bare, shape.wrapper)
         return bare
@@ -194,7 +200,7 @@ class Codec:
         elif tagged is not None:
             reader = tagged.reader()
         elif words(members) or all(map(_is_class, members)):
-            reader = make_keyed_reader(members, self._shape, self.reader)
+            reader = make_keyed_reader(members, self.shape, self.reader)
         else:
             reader = make_kind_reader(members, self.reader)
         return _or_none(reader) if optional else reader
@@ -202,25 +208,33 @@ class Codec:
     # -- writing
 
     def _make_writer(self, cls: type) -> Writer:
-        if issubclass(cls, Unknown):
-            return lambda value: value.raw
         if _is_class(cls):
-            members = functools.cache(lambda: self._members(cls))
-            return make_object_writer(cls, self._shape(cls), self.writers, members)
-        if _is_enum(cls):
+            return self._make_class_writer(cls)
+        if issubclass(cls, Enum):
             return write_enum
-        if issubclass(cls, tuple):
+        if issubclass(cls, (tuple, list)):
             return lambda value: [self.writers[each.__class__](each) for each in value]
+        if issubclass(cls, Mapping):
+            return lambda value: {
+                key: self.writers[each.__class__](each) for key, each in value.items()
+            }
         raise ValueError(f"{cls.__name__} is no message")
+
+    def _make_class_writer(self, cls: type) -> Writer:
+        if _is_unknown(cls):
+            return lambda value: value.raw
+        members = functools.cache(lambda: self._members(cls))
+        return make_object_writer(cls, self.shape(cls), self.writers, members)
 
     def _members(self, cls: type) -> Mapping[str, Member]:
         return {
             field.member: Member(
                 field=field.name,
                 default=field.default or object,  # equal to nothing that a field can hold
-                read=_arriving(field.rule.arriving, self.reader(field.type)),
+                read=_by_rule(field.rule, self.reader(field.type)),
             )
-            for field in fields_of(cls, self._shape(cls))
+            for field in fields_of(cls, self.shape(cls))
+            if field.rule.beside is None
         }
 
 
@@ -244,8 +258,18 @@ def _is_class(kind: Any) -> bool:
     return isinstance(kind, type) and attrs.has(kind)
 
 
-def _arriving(arriving: Callable[[Json], Json] | None, read: Reader) -> Reader:
-    return read if arriving is None else lambda raw: read(arriving(raw))
+def _is_unknown(cls: type) -> bool:
+    return issubclass(cls, Unknown)
+
+
+def _by_rule(rule: FieldRule, read: Reader) -> Reader:
+    """The reader of a field of a class, as the generated function has it in line."""
+    arriving, lenient = rule.arriving, rule.lenient
+    if arriving is not None:
+        return lambda raw: read(arriving(raw))
+    if lenient is not None:
+        return lambda raw: raw if raw.__class__ is lenient else None
+    return read
 
 
 def _or_none(reader: Reader) -> Reader:
@@ -257,14 +281,12 @@ def _or_none(reader: Reader) -> Reader:
 
 def _unwrapped(bare: Reader, wrapper: str) -> Reader:
     def read(raw: Json, _: object = None) -> object:
-        match raw:
-            case {**members} if len(members) == 1 and wrapper in members:
-                try:
-                    return bare(members[wrapper])
-                except Misfit as problem:
-                    problem.within(wrapper, None)
-                    raise
-            case _:
-                raise misfit(f"an object with {wrapper}", raw)
+        if only_member(raw) != wrapper:
+            raise misfit(f"an object with {wrapper}", raw)
+        try:
+            return bare(cast("dict[str, Json]", raw)[wrapper])
+        except Misfit as problem:
+            problem.within(wrapper, None)
+            raise
 
     return read

@@ -34,6 +34,7 @@ from ..events import (
     ElicitationRequest,
     EnteredReviewMode,
     ErrorEvent,
+    Event,
     ExecApprovalRequest,
     ExecCommandBegin,
     ExecCommandEnd,
@@ -104,6 +105,7 @@ from .shape import Shape, Shapes
 __all__ = ["EVENT_SHAPES"]
 
 EVENT_SHAPES: Shapes = {
+    Event: Shape(omitted=("seq",)),
     BackgroundEvent: Shape(tag="background_event"),
     ContextCompacted: Shape(tag="context_compacted"),
     DeprecationNotice: Shape(tag="deprecation_notice"),

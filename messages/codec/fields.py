@@ -23,6 +23,7 @@ __all__ = [
     "value_type",
 ]
 
+_SECONDS: Any = Seconds
 _NO_RULE = FieldRule()
 
 
@@ -105,7 +106,7 @@ def _presence(
 
 def plain_type(kind: Any) -> Any:
     """A type without its `typing.NewType`; durations stay what they are."""
-    while isinstance(kind, typing.NewType) and kind is not Seconds:
+    while isinstance(kind, typing.NewType) and kind is not _SECONDS:
         kind = kind.__supertype__
     return kind
 

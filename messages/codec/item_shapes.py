@@ -33,6 +33,7 @@ from ..turn_items import (
     UserMessageItem,
     WebSearchItem,
 )
+from ..value import Json
 from .setting_shapes import known_source
 from .shape import FieldRule, Shape, Shapes
 
@@ -43,6 +44,11 @@ def _shows_reasoning(content: object) -> bool:
     """Codex writes no content at all when it holds only parts of the older kind."""
     parts = cast("tuple[ReasoningContent, ...] | None", content)  # the field's type
     return parts is None or any(isinstance(part, ReasoningText) for part in parts)
+
+
+def _or_empty(raw: Json) -> Json:
+    """Codex reads null where it writes nothing."""
+    return [] if raw is None else raw
 
 
 ITEM_SHAPES: Shapes = {
@@ -80,6 +86,9 @@ ITEM_SHAPES: Shapes = {
     SessionMeta: Shape(
         nulls=("model_provider", "base_instructions"),
         omitted=("dynamic_tools",),
-        rules={"source": FieldRule(arriving=known_source, lossy=True)},
+        rules={
+            "source": FieldRule(arriving=known_source, lossy=True),
+            "dynamic_tools": FieldRule(arriving=_or_empty, lossy=True),
+        },
     ),
 }

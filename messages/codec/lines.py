@@ -1,16 +1,17 @@
 """Lines of a rollout: records in their envelope."""
 
-import functools
 import zlib
+from typing import TYPE_CHECKING
 
 import orjson
 
 from ..errors import DecodeError
-from ..rollout import RolloutItem, RolloutLine
-from .assembly import the_codec, the_records
+from .assembly import line_reader, the_records
 from .misfit import Misfit
-from .readers import Reader
-from .values import UNWRITABLE, encode_error, too_deep
+from .values import UNWRITABLE, encode_error
+
+if TYPE_CHECKING:
+    from ..rollout import RolloutItem, RolloutLine
 
 __all__ = ["decode_line", "encode_line", "encode_record"]
 
@@ -21,7 +22,7 @@ _BODY = len(_CRC_HEAD) + len(b'00000000",')
 _BEFORE_BRACE = 0x0F6A705D
 
 
-def encode_record(item: RolloutItem) -> tuple[str, bytes]:
+def encode_record(item: "RolloutItem") -> tuple[str, bytes]:
     """
     The kind of a record, and its payload as UTF-8 text without white space.
 
@@ -35,7 +36,7 @@ def encode_record(item: RolloutItem) -> tuple[str, bytes]:
         raise encode_error(item, exc) from exc
 
 
-def encode_line(item: RolloutItem, *, timestamp: str, seq: int) -> bytes:
+def encode_line(item: "RolloutItem", *, timestamp: str, seq: int) -> bytes:
     """
     One line of a rollout, newline included.
 
@@ -61,7 +62,7 @@ def encode_line(item: RolloutItem, *, timestamp: str, seq: int) -> bytes:
     return b'{"crc":"%08x",%b\n' % (zlib.crc32(body, _BEFORE_BRACE), body[1:])
 
 
-def decode_line(line: bytes) -> RolloutLine:
+def decode_line(line: bytes) -> "RolloutLine":
     """
     Read one line of a rollout, of ours or of another program's.
 
@@ -76,26 +77,21 @@ def decode_line(line: bytes) -> RolloutLine:
     """
     try:
         raw = orjson.loads(line)
-        read: RolloutLine = _line_reader()(raw)
+        read: RolloutLine = line_reader()(raw)
     except orjson.JSONDecodeError as exc:
         raise DecodeError("$", f"no JSON: {exc}") from exc
     except Misfit as problem:
         raise problem.as_error() from None
-    except RecursionError:
-        raise too_deep() from None
-    if line.startswith(_CRC_HEAD) and not _is_whole(line, read.crc):
-        raise DecodeError("$.crc", f"checksum is wrong, the line was damaged: {read.crc!r}")
+    crc = read.crc
+    if crc is not None and line.startswith(_CRC_HEAD):
+        if crc == zlib.crc32(line[_BODY:-1]).to_bytes(4, "big").hex():
+            return read
+        _check_unusual_end(line, crc)
     return read
 
 
-@functools.cache
-def _line_reader() -> Reader:
-    return the_codec().reader(RolloutLine)
-
-
-def _is_whole(line: bytes, crc: str | None) -> bool:
-    body = line[_BODY:-1] if line.endswith(b"\n") else line[_BODY:]
-    if crc == zlib.crc32(body).to_bytes(4, "big").hex():
-        return True
-    # Somebody may have turned the line's end into another platform's.
-    return line.endswith(b"\r\n") and crc == f"{zlib.crc32(body[:-1]):08x}"
+def _check_unusual_end(line: bytes, crc: str) -> None:
+    """Look again: the line may have lost its newline, or got the one of another platform."""
+    body = line[_BODY:].rstrip(b"\r\n")
+    if crc != f"{zlib.crc32(body):08x}":
+        raise DecodeError("$.crc", f"the line was damaged: its checksum is not {crc!r}")

@@ -1,6 +1,7 @@
 """How readers say that JSON does not fit, and where."""
 
 import json
+from typing import cast
 
 from ..errors import DecodeError
 
@@ -32,7 +33,7 @@ class Misfit(Exception):  # noqa: N818 -- never leaves this room: it becomes a D
             place: The elements already read, or the key being read, or None.
         """
         if isinstance(place, list):
-            self.steps.append(f"[{len(place)}]")
+            self.steps.append(f"[{len(cast('list[object]', place))}]")
         elif isinstance(place, str):
             self.steps.append(_step(place))
         if member is not None:
@@ -70,7 +71,7 @@ def _described(value: object) -> str:
         case str():
             return f"text {value[:_SHOWN_CHARACTERS]!r}... of {len(value)} characters"
         case list():
-            return f"a list of {len(value)}"  # pyright: ignore[reportUnknownArgumentType] -- any list
+            return "a list"
         case dict():
             return "an object"
         case _:

@@ -1,5 +1,6 @@
 """Generates, for one class, the function that makes a value of JSON."""
 
+import itertools
 from collections.abc import Callable
 from enum import Enum
 from typing import Any, Protocol, cast
@@ -92,6 +93,7 @@ class _ObjectReader:
         self._source = Source(
             f"<reader of {cls.__name__}>",
             ABSENT=ABSENT,
+            before=_before,
             Misfit=Misfit,
             misfit=misfit,
             missing=missing,
@@ -213,6 +215,13 @@ class _ObjectReader:
         if element is object:
             add(depth, f"{var} = tuple({var})")
             return
+        if element in _WORDS:
+            name = element.__name__
+            add(depth, f"for each in {var}:", f"    if each.__class__ is not {name}:")
+            add(depth + 2, f"sub = before({var}, {name})")
+            add(depth + 2, f"raise misfit({_WORDS[element]!r}, each)")
+            add(depth, f"{var} = tuple({var})")
+            return
         add(depth, "sub = []", f"for each in {var}:")
         self._add_element(depth + 1, element)
         add(depth + 1, "sub.append(each)")
@@ -281,6 +290,11 @@ class _ObjectReader:
         add(1, f"self = {self._source.name(_twin(self._cls), 'twin')}()")
         add(1, *(f"self.{name} = {var}" for name, var in pairs))
         add(1, f"self.__class__ = {cls}", "return self")
+
+
+def _before(elements: list[Json], kind: type) -> list[Json]:
+    """The elements in front of the first one that is of another kind."""
+    return list(itertools.takewhile(lambda each: each.__class__ is kind, elements))
 
 
 def _is_checked(cls: type) -> bool:

@@ -43,6 +43,12 @@ class Records:
         self._readers: dict[str, Reader] = {
             kind.value: codec.reader(record) for kind, record in _TYPES.items()
         }
+        # Filled by the unions themselves; here to save a call for each line.
+        self._tagged_readers: dict[str, dict[str, Reader]] = {
+            kind.value: union.readers
+            for kind, record in _TYPES.items()
+            if (union := codec.tagged_union(record)) is not None
+        }
         self._kinds: dict[type, str] = {
             cls: kind.value
             for kind, record in _TYPES.items()
@@ -52,14 +58,21 @@ class Records:
         # Invariant: holds classes of rollout items only, each met at least once.
         self._rows: dict[type, tuple[str, Writer]] = {}
 
-    def read(self, kind: str, payload: Json) -> RolloutItem:
+    def read(self, kind: str, payload: Any) -> RolloutItem:
         """Make an item of a payload, or an `UnknownRecord` that carries it along."""
         try:
-            item: RolloutItem = self._readers[kind](payload)
-        except KeyError:
-            return UnknownRecord(kind=kind, payload=payload)
+            reader = self._tagged_readers[kind][payload["type"]]
+        except (KeyError, TypeError):
+            known = self._readers.get(kind)
+            if known is None:
+                return UnknownRecord(kind=kind, payload=payload)
+            reader = known
+        try:
+            item: RolloutItem = reader(payload)
         except Misfit as problem:
             return UnknownRecord(kind=kind, payload=payload, reason=str(problem.as_error()))
+        except RecursionError:
+            return UnknownRecord(kind=kind, payload=payload, reason="nested too deep")
         return item
 
     def write(self, item: RolloutItem) -> tuple[str, Json]:

@@ -1,4 +1,4 @@
-"""Readers and writers of values that are no objects: numbers, durations, bytes."""
+"""Readers and writers of what is no attrs class: words, numbers, durations, bytes."""
 
 import base64
 import binascii
@@ -15,6 +15,7 @@ __all__ = [
     "checked_json",
     "enum_reader",
     "finite",
+    "only_member",
     "read_bool",
     "read_bytes",
     "read_float",
@@ -26,12 +27,14 @@ __all__ = [
     "write_seconds",
 ]
 
+_DURATION = "a duration of secs and nanos"
+_PARTS = 2
 _NANOS = 1_000_000_000
 # Below this a float keeps nanoseconds apart: its steps are 0.23 ns at 24 days.
 _SURELY_EXACT_SECONDS = 2**21
 
 
-def as_is(raw: Json, _: object = None) -> Any:  # noqa: ANN401 -- it is what it is
+def as_is(raw: Json, _: object = None) -> Any:
     """Any JSON value."""
     return raw
 
@@ -64,18 +67,20 @@ def read_float(raw: Json, _: object = None) -> float:
     raise misfit("a number", raw)
 
 
-def read_seconds(raw: Json, _: object = None) -> float:
+def read_seconds(raw: Any, _: object = None) -> float:
     """A duration, from whole seconds and nanoseconds."""
-    match raw:
-        case {"secs": int(secs), "nanos": int(nanos)} if (
-            secs >= 0 and 0 <= nanos < _NANOS and len(raw) == 2
-        ):
-            seconds = secs + nanos / _NANOS
-            if secs < _SURELY_EXACT_SECONDS or write_seconds(seconds) == raw:
-                return seconds
-            raise misfit("a duration that a float can hold", raw)
-        case _:
-            raise misfit("a duration in secs and nanos", raw)
+    try:
+        secs, nanos = raw["secs"], raw["nanos"]
+    except (KeyError, TypeError):
+        raise misfit(_DURATION, raw) from None
+    if type(secs) is not int or type(nanos) is not int or len(raw) != _PARTS:
+        raise misfit(_DURATION, raw)
+    if secs < 0 or not 0 <= nanos < _NANOS:
+        raise misfit(_DURATION, raw)
+    seconds = secs + nanos / _NANOS
+    if secs >= _SURELY_EXACT_SECONDS and write_seconds(seconds) != raw:
+        raise misfit("a duration that a float can hold", raw)
+    return seconds
 
 
 def write_seconds(seconds: float) -> dict[str, int]:
@@ -106,6 +111,13 @@ def write_bytes(data: bytes) -> str:
     return base64.b64encode(data).decode("ascii")
 
 
+def only_member(raw: Json) -> str | None:
+    """The name of the only member of an object; None for anything else."""
+    if not isinstance(raw, dict) or len(doc := cast("dict[str, Json]", raw)) != 1:
+        return None
+    return next(iter(doc))
+
+
 def enum_reader(cls: type[Enum]) -> Callable[..., Enum]:
     """A reader for one of a closed set of words."""
     members = {member.value: member for member in cls}
@@ -130,22 +142,25 @@ def checked_json(value: Json) -> Json:
     """
     JSON of whatever kind, as it is.
 
+    What is no JSON at all is left to orjson to refuse.
+
     Raises:
         ValueError: There is a number in it that JSON has no form for; orjson would
             write null.
     """
-    match value:
-        case float():
-            finite(value)
-        case list():
-            for each in cast("list[Json]", value):
-                checked_json(each)
-        case dict():
-            for each in cast("dict[str, Json]", value).values():
-                checked_json(each)
-        case _:
-            pass  # orjson refuses what it does not know
+    _check_numbers(value)
     return value
+
+
+def _check_numbers(value: Json) -> None:
+    if isinstance(value, float):
+        finite(value)
+    elif isinstance(value, list):
+        for each in cast("list[Json]", value):
+            _check_numbers(each)
+    elif isinstance(value, dict):
+        for each in cast("dict[str, Json]", value).values():
+            _check_numbers(each)
 
 
 def finite(number: float) -> float:

@@ -1,5 +1,7 @@
 """JSON shapes of settings and of user input."""
 
+from typing import cast
+
 from ..content import (
     ImageInput,
     InputImage,
@@ -25,6 +27,7 @@ from ..settings import (
     WorkspaceWrite,
 )
 from ..value import Json
+from .scalars import only_member
 from .shape import Shape, Shapes
 
 __all__ = ["SETTING_SHAPES", "known_source"]
@@ -35,15 +38,28 @@ _SUB_AGENTS = frozenset(kind.value for kind in SubAgentKind)
 
 def known_source(raw: Json) -> Json:
     """A session source as it came, or ``unknown`` for one that this version does not know."""
-    match raw:
-        case str() if raw in _SOURCES:
-            return raw
-        case {"subagent": str(kind)} if kind in _SUB_AGENTS:
-            return raw
-        case {"subagent": {"thread_spawn": _} | {"other": _}}:
-            return raw
+    if isinstance(raw, str):
+        known = raw in _SOURCES
+    else:
+        known = _is_sub_agent(_sole_member(raw, "subagent"))
+    return raw if known else SourceKind.UNKNOWN.value
+
+
+def _is_sub_agent(raw: Json) -> bool:
+    if isinstance(raw, str):
+        return raw in _SUB_AGENTS
+    if isinstance(_sole_member(raw, "other"), str):
+        return True
+    match _sole_member(raw, "thread_spawn"):
+        case {"parent_thread_id": str(), "depth": int(depth)}:
+            return not isinstance(depth, bool)
         case _:
-            return SourceKind.UNKNOWN.value
+            return False
+
+
+def _sole_member(raw: Json, name: str) -> Json:
+    """The only member of an object, if it has this name; else None."""
+    return cast("dict[str, Json]", raw)[name] if only_member(raw) == name else None
 
 
 SETTING_SHAPES: Shapes = {

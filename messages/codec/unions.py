@@ -10,10 +10,16 @@ from ..value import Json, Unknown
 from .fields import element_type, fields_of
 from .misfit import Misfit, misfit
 from .readers import Reader, TaggedUnion
-from .scalars import enum_reader
+from .scalars import enum_reader, only_member
 from .shape import Shape
 
-__all__ = ["make_keyed_reader", "make_kind_reader", "make_tagged_union", "tagged_classes", "words"]
+__all__ = [
+    "make_keyed_reader",
+    "make_kind_reader",
+    "make_tagged_union",
+    "tagged_classes",
+    "words",
+]
 
 ShapeOf = Callable[[type], Shape]
 
@@ -46,6 +52,8 @@ def make_tagged_union(
     key = "type"
     for cls in classes:
         shape = shape_of(cls)
+        if shape.tag is None and other is not None:
+            raise TypeError(f"no tag tells {cls.__name__} and {other.__name__} apart")
         if shape.tag is None:
             other = cls
         else:
@@ -59,12 +67,13 @@ def make_tagged_union(
             return readers.setdefault(tag, bare_reader_of(by_tag[tag]))
         if other is None:
             raise _at(key, misfit(f"one of {', '.join(by_tag)}", tag))
-        if issubclass(other, Unknown):
-            unknown = other
-            return lambda raw: unknown(tag=tag, raw=raw)
-        return bare_reader_of(other)
+        return _unknown_reader(other, tag) if _is_unknown(other) else bare_reader_of(other)
 
     return TaggedUnion(key=key, readers=readers, find=find)
+
+
+def _unknown_reader(cls: type[Unknown], tag: str) -> Reader:
+    return lambda raw: cls(tag=tag, raw=raw)
 
 
 def _tag(raw: Json, key: str) -> str:
@@ -93,13 +102,12 @@ def make_keyed_reader(
     expected = f"an object with one of {', '.join(by_key)}"
 
     def read(raw: Json, _: object = None) -> object:
-        match raw:
-            case str() if read_word is not None:
-                return read_word(raw)
-            case {**only} if len(only) == 1 and (key := next(iter(only))) in by_key:
-                return reader_of(by_key[key])(raw)
-            case _:
-                raise misfit(expected, raw)
+        if read_word is not None and isinstance(raw, str):
+            return read_word(raw)
+        key = only_member(raw)
+        if key not in by_key:
+            raise misfit(expected, raw)
+        return reader_of(by_key[key])(raw)
 
     return read
 
@@ -134,6 +142,10 @@ def make_kind_reader(members: tuple[Any, ...], reader_of: Callable[[Any], Reader
 
 def _is_class(member: Any) -> TypeGuard[type]:
     return isinstance(member, type) and attrs.has(member)
+
+
+def _is_unknown(member: type) -> TypeGuard[type[Unknown]]:
+    return issubclass(member, Unknown)
 
 
 def _is_enum(member: Any) -> TypeGuard[type[Enum]]:

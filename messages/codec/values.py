@@ -1,6 +1,6 @@
 """Values to JSON and back."""
 
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar, overload
 
 import orjson
 
@@ -9,7 +9,7 @@ from ..value import Json
 from .assembly import the_codec
 from .misfit import Misfit
 
-__all__ = ["UNWRITABLE", "decode", "encode", "encode_error", "from_json", "to_json", "too_deep"]
+__all__ = ["UNWRITABLE", "decode", "encode", "encode_error", "from_json", "to_json"]
 
 T = TypeVar("T")
 
@@ -49,26 +49,45 @@ def encode(value: object) -> bytes:
         raise encode_error(value, exc) from exc
 
 
-def from_json(raw: Json, as_type: type[T] | Any) -> T:  # noqa: ANN401 -- unions have no better type
+@overload
+def from_json(raw: Json, as_type: type[T]) -> T: ...
+
+
+@overload
+def from_json(raw: Json, as_type: Any) -> Any: ...
+
+
+def from_json(raw: Json, as_type: Any) -> Any:
     """
     Make a value of JSON.
 
     Args:
         raw: As `orjson.loads` gives it.
-        as_type: The class or the union that it is to be.
+        as_type:
+            What it is to be: a class, a union such as `Op`, or a container such as
+            ``tuple[ResponseItem, ...]``.  Not `RolloutItem`, whose kind stands in its
+            line: use `decode_line`.
 
     Raises:
         DecodeError: It is no such thing; nothing was built.
     """
     try:
-        return cast("T", the_codec().reader(as_type)(raw))
+        return the_codec().reader(as_type)(raw)
     except Misfit as problem:
         raise problem.as_error() from None
     except RecursionError:
-        raise too_deep() from None
+        raise DecodeError("$", _TOO_DEEP) from None
 
 
-def decode(data: bytes, as_type: type[T] | Any) -> T:  # noqa: ANN401 -- as above
+@overload
+def decode(data: bytes, as_type: type[T]) -> T: ...
+
+
+@overload
+def decode(data: bytes, as_type: Any) -> Any: ...
+
+
+def decode(data: bytes, as_type: Any) -> Any:
     """
     Make a value of JSON text in UTF-8.
 
@@ -79,12 +98,7 @@ def decode(data: bytes, as_type: type[T] | Any) -> T:  # noqa: ANN401 -- as abov
         raw = orjson.loads(data)
     except orjson.JSONDecodeError as exc:
         raise DecodeError("$", f"no JSON: {exc}") from exc
-    return cast("T", from_json(raw, as_type))
-
-
-def too_deep() -> DecodeError:
-    """The error for JSON with more levels than the interpreter has room for."""
-    return DecodeError("$", _TOO_DEEP)
+    return from_json(raw, as_type)
 
 
 def encode_error(value: object, exc: BaseException) -> EncodeError:

@@ -6,7 +6,7 @@ from typing import TypeAlias
 
 import attrs
 
-from ..ids import CallId, TurnId
+from ..ids import NO_TURN, CallId, TurnId
 from ..value import Json, Seconds, Unknown, Value
 
 __all__ = [
@@ -156,7 +156,7 @@ class ExecApprovalRequest(Value):
     command: tuple[str, ...]
     cwd: str
     parsed_cmd: tuple[ParsedCommand, ...]
-    turn_id: TurnId = TurnId("")
+    turn_id: TurnId = NO_TURN
     approval_id: str | None = None
     reason: str | None = None
     network_approval_context: Json = None
@@ -207,7 +207,7 @@ class ApplyPatchApprovalRequest(Value):
 
     call_id: CallId
     changes: Mapping[str, FileChange]
-    turn_id: TurnId = TurnId("")
+    turn_id: TurnId = NO_TURN
     reason: str | None = None
     grant_root: str | None = None
 
@@ -219,7 +219,7 @@ class PatchApplyBegin(Value):
     call_id: CallId
     auto_approved: bool
     changes: Mapping[str, FileChange]
-    turn_id: TurnId = TurnId("")
+    turn_id: TurnId = NO_TURN
 
 
 @attrs.frozen(kw_only=True)
@@ -231,5 +231,5 @@ class PatchApplyEnd(Value):
     stderr: str
     success: bool
     status: ApplyPatchStatus
-    turn_id: TurnId = TurnId("")
+    turn_id: TurnId = NO_TURN
     changes: Mapping[str, FileChange] = attrs.field(factory=dict[str, FileChange])

@@ -5,7 +5,7 @@ from typing import TypeAlias
 
 import attrs
 
-from ..ids import CallId, TurnId
+from ..ids import NO_TURN, CallId, TurnId
 from ..items import WebSearchAction
 from ..value import Json, Seconds, Value
 
@@ -189,7 +189,7 @@ class RequestUserInput(Value):
 
     call_id: CallId
     questions: tuple[UserInputQuestion, ...]
-    turn_id: TurnId = TurnId("")
+    turn_id: TurnId = NO_TURN
 
 
 @attrs.frozen(kw_only=True)
