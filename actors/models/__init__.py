@@ -47,7 +47,8 @@ from .provider import (
 from .request_body import read_key
 from .responses import OPENAI_BASE_URL, ResponsesProvider
 from .retries import retry_delay
-from .scenario import Scenario, ScenarioError, load_scenario, parse_scenario
+from .scenario import Scenario, ScenarioError
+from .scenario_file import load_scenario, parse_scenario
 from .scripted import SCRIPTED_PROVIDER, ScriptedProvider
 
 __all__ = [

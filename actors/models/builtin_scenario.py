@@ -2,7 +2,8 @@
 
 from typing import Final
 
-from .scenario import Scenario, parse_scenario
+from .scenario import Scenario
+from .scenario_file import parse_scenario
 
 __all__ = ["builtin_scenario"]
 
