@@ -92,11 +92,14 @@ class GroupCommit:
     async def _run_round(self) -> None:
         round_ = self._running = self._next
         self._next, self._wanted = _Round(), trio.Event()
-        files = [file for file in round_.files if file.is_open]
+        parts = _parts([file for file in round_.files if file.is_open])
         try:
-            async with trio.open_nursery() as nursery:
-                for part in _parts(files):
-                    nursery.start_soon(self._sync, part, round_)
+            if len(parts) == 1:
+                await self._sync(parts[0], round_)
+            else:
+                async with trio.open_nursery() as nursery:
+                    for part in parts:
+                        nursery.start_soon(self._sync, part, round_)
         finally:
             self._running = None
             round_.done.set()

@@ -113,7 +113,9 @@ def _fork_lines(
 ) -> Iterator[bytes]:
     seq = 0
     yield encode_line(first, timestamp=stamp, seq=seq)
-    for item, line in zip(history.items, _source_lines(history), strict=False):
+    source = history.source
+    lines = itertools.repeat(None) if source is None else _source_lines(source)
+    for item, line in zip(history.items, lines, strict=False):
         kept = persisted(item, mode)
         if kept is None or isinstance(kept, SessionMeta):
             continue
@@ -124,30 +126,24 @@ def _fork_lines(
             yield encode_line(kept, timestamp=stamp, seq=seq)
 
 
-def _source_lines(history: ForkedHistory) -> Iterator[bytes | None]:
-    """Yield the line of each item; None for each that comes from no file."""
-    source = history.source
-    if source is None:
-        yield from itertools.repeat(None)
-        return
+def _source_lines(source: LoadedRollout) -> Iterator[bytes]:
+    """Yield the line of each item; asked for more, or for what is gone, the file has changed."""
     try:
         with source.path.open("rb", buffering=_PIECE_BYTES) as file:
-            yield from _lines_at(file, source, len(history.items))
+            yield from _lines_at(file, source.offsets)
     except FileNotFoundError:
         raise RolloutNotFound(source.path) from None
     except OSError as exc:
         raise RolloutUnreadable(source.path, exc.strerror or str(exc)) from exc
+    raise RolloutChanged(source.path)
 
 
-def _lines_at(lines: Iterable[bytes], source: LoadedRollout, count: int) -> Iterator[bytes]:
-    wanted = iter(source.offsets[:count])
+def _lines_at(lines: Iterable[bytes], offsets: Iterable[int]) -> Iterator[bytes]:
+    wanted = iter(offsets)
     next_offset = next(wanted, None)
     offset = 0
     for line in lines:
         if offset == next_offset:
             yield line
             next_offset = next(wanted, None)
-        if next_offset is None:
-            return
         offset += len(line)
-    raise RolloutChanged(source.path)

@@ -16,7 +16,7 @@ _MAX_LINKS = 5
 
 _COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 _BRANCHES = "refs/heads/"
-_SECTION = re.compile(r'\s*\[\s*remote\s+"origin"\s*\]\s*(?:[#;].*)?', re.IGNORECASE)
+_SECTION = re.compile(r'\s*\[\s*(?i:remote)\s+"origin"\s*\]\s*(?:[#;].*)?')
 _ANY_SECTION = re.compile(r"\s*\[")
 _URL = re.compile(r"\s*url\s*=\s*(.*)", re.IGNORECASE)
 

@@ -10,9 +10,9 @@ import attrs
 import orjson
 import trio
 
+from actors.runtime import World
 from messages.ids import ThreadId
 
-from ..runtime import World
 from .errors import RolloutUnreadable
 from .layout import INDEX, format_time, parse_thread_id
 

@@ -10,9 +10,9 @@ from pathlib import Path
 import attrs
 import trio
 
+from actors.runtime import World
 from messages.rollout import SessionMeta
 
-from ..runtime import World
 from .commit import GroupCommit
 from .copying import write_fork
 from .errors import (
@@ -33,6 +33,10 @@ from .writer import Patience, SharedWriter
 __all__ = ["Durability", "Journal", "JournalStatistics", "aside_path", "open_journal"]
 
 _log = logging.getLogger("actors")
+
+# Between our reading and our locking the last writer may write and leave; more
+# than twice that happens only with a program that writes without a lock.
+_RESUME_TRIES = 3
 
 
 class Durability(Enum):
@@ -129,7 +133,7 @@ class Journal:
         self, path: Path, mode: PersistMode, *, on_trouble: OnTrouble
     ) -> tuple[Recorder, LoadedRollout]:
         """
-        Read a rollout and reopen it, as one step.
+        Read a rollout and reopen it, reading again if it changed in between.
 
         Raises:
             RolloutError: As `load_rollout` and `reopen`.
@@ -137,14 +141,14 @@ class Journal:
         Cancellation:
             Nothing was opened.
         """
-        while True:
+        for _ in range(_RESUME_TRIES - 1):
             loaded = await load_rollout_async(path)
             try:
                 return await self.reopen(loaded, mode, on_trouble=on_trouble), loaded
             except RolloutChanged:
-                # The last writer wrote and left between our reading and our
-                # locking; whoever still writes holds the lock and ends this.
                 _log.debug("rollout %s changed while it was read", path.name)
+        loaded = await load_rollout_async(path)
+        return await self.reopen(loaded, mode, on_trouble=on_trouble), loaded
 
     async def fork(
         self,
@@ -271,6 +275,7 @@ async def open_journal(
     """
     files = files or Files()
     commit = GroupCommit(files) if durability is Durability.FSYNC else None
+    problem: Exception | None = None
     async with trio.open_nursery() as nursery:
         writer = SharedWriter(files, patience or Patience(), commit, world, write_interval, nursery)
         # Shielded, because closing needs them also when the block is cancelled;
@@ -280,10 +285,14 @@ async def open_journal(
         journal = Journal(durability, files, writer)
         try:
             yield journal
+        except Exception as exc:  # noqa: BLE001 -- raised below, by itself and not in a group
+            problem = exc
         finally:
             await _close_and_report(journal)
             service.cancel()
             nursery.cancel_scope.cancel()
+    if problem is not None:
+        raise problem
 
 
 async def _serve(

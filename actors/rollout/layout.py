@@ -145,11 +145,17 @@ class Stamps:
 
     _second: int = attrs.field(default=-1, init=False)
     _text: str = attrs.field(default="", init=False)
+    _millisecond: int = attrs.field(default=-1, init=False)
+    _stamp: str = attrs.field(default="", init=False)
 
     def stamp(self, moment: float) -> str:
         """Write seconds since the Unix epoch, to the nearest millisecond."""
-        second, millisecond = divmod(round(moment * 1000), 1000)
-        if second != self._second:
-            self._text = time.strftime("%Y-%m-%dT%H:%M:%S.", time.gmtime(second))
-            self._second = second
-        return f"{self._text}{millisecond:03d}Z"
+        milliseconds = int(moment * 1000 + 0.5)
+        if milliseconds != self._millisecond:
+            second = milliseconds // 1000
+            if second != self._second:
+                self._text = time.strftime("%Y-%m-%dT%H:%M:%S.", time.gmtime(second))
+                self._second = second
+            self._stamp = f"{self._text}{milliseconds % 1000:03d}Z"
+            self._millisecond = milliseconds
+        return self._stamp

@@ -40,7 +40,8 @@ class LineFile:
     synced_end: int = 0
     _ragged: bool = attrs.field(default=False, init=False)
     _waiting: list[bytes] = attrs.field(factory=list[bytes], init=False)
-    _waiting_bytes: int = attrs.field(default=0, init=False)
+    # How much was added and not handed to the kernel.
+    waiting_bytes: int = attrs.field(default=0, init=False)
     # Written but not synced, oldest first, with the offset where each piece ends.
     _unsynced: deque[tuple[int, bytes]] | None = attrs.field(default=None, init=False)
 
@@ -53,24 +54,19 @@ class LineFile:
         return self.fd != NO_FILE
 
     @property
-    def waiting_bytes(self) -> int:
-        """How much was added and not handed to the kernel."""
-        return self._waiting_bytes
-
-    @property
     def pending_bytes(self) -> int:
         """How much was added and may be lost: not written or, with *durable*, not synced."""
-        return self._waiting_bytes + self.end - self.synced_end
+        return self.waiting_bytes + self.end - self.synced_end
 
     def add(self, data: bytes) -> None:
         """Queue whole lines behind those that wait."""
         self._waiting.append(data)
-        self._waiting_bytes += len(data)
+        self.waiting_bytes += len(data)
 
     def add_first(self, data: bytes) -> None:
         """Queue whole lines before all others; only before anything was written."""
         self._waiting.insert(0, data)
-        self._waiting_bytes += len(data)
+        self.waiting_bytes += len(data)
 
     @enable_ki_protection
     def write(self) -> None:
@@ -86,35 +82,29 @@ class LineFile:
         if not self._waiting:
             return
         data = self._waiting[0] if len(self._waiting) == 1 else b"".join(self._waiting)
-        done, problem = self._write(data)
-        if problem is None:
-            self._accept(data, b"")
-            return
+        done = 0
+        try:
+            done = self._files.write(self.fd, data)
+            while done < len(data):
+                done += _some(self._files.write(self.fd, memoryview(data)[done:]))
+        except OSError:
+            self._cut(data, done)
+            raise
+        self._accept(data, b"")
+
+    def _cut(self, data: bytes, done: int) -> None:
+        """Go back to the last whole line of *data*, of which *done* bytes went out."""
         cut = data.rfind(b"\n", 0, done) + 1
         self._accept(data[:cut], data[cut:])
         self._ragged = True
         with contextlib.suppress(OSError):  # otherwise before the next write
             self._files.truncate(self.fd, self.end)
             self._ragged = False
-        raise problem
-
-    def _write(self, data: bytes) -> tuple[int, OSError | None]:
-        """Write *data*; tell how many bytes went out, and what stopped the rest."""
-        done = 0
-        try:
-            while done < len(data):
-                taken = self._files.write(self.fd, memoryview(data)[done:] if done else data)
-                if not taken:
-                    return done, OSError(errno.EIO, "the system took no bytes and gave no reason")
-                done += taken
-        except OSError as exc:
-            return done, exc
-        return done, None
 
     def _accept(self, written: bytes, rest: bytes) -> None:
         self.end += len(written)
         self._waiting = [rest] if rest else []
-        self._waiting_bytes = len(rest)
+        self.waiting_bytes = len(rest)
         if not self._durable:
             self.synced_end = self.end
         elif written:
@@ -132,7 +122,7 @@ class LineFile:
         """Note that an fdatasync failed: all lines since the last good one wait again."""
         again = [data for _end, data in self._unsynced or ()]
         self._waiting = again + self._waiting
-        self._waiting_bytes += self.end - self.synced_end
+        self.waiting_bytes += self.end - self.synced_end
         self._unsynced = None
         self.end = self.synced_end
         self._ragged = True
@@ -144,3 +134,10 @@ class LineFile:
             # The kernel has closed it even if it reports an old write error.
             with contextlib.suppress(OSError):
                 self._files.close(fd)
+
+
+def _some(taken_bytes: int) -> int:
+    """Return how much a write took; taking nothing again and again would never end."""
+    if not taken_bytes:
+        raise OSError(errno.EIO, "the system took no bytes and gave no reason")
+    return taken_bytes

@@ -16,7 +16,7 @@ from messages.rollout import (
     UnknownRecord,
 )
 from messages.settings import TruncationMode, TruncationPolicy
-from messages.turn_items import PlanItem
+from messages.turn_items import PlanItem, UnknownTurnItem
 
 from .excerpt import truncate_text
 
@@ -66,7 +66,8 @@ def _drop(_item: RolloutItem) -> None:
 
 def _keep_plan(item: RolloutItem) -> RolloutItem | None:
     # The cast holds because the tables below name this rule for one class only.
-    return item if isinstance(cast("ItemCompleted", item).item, PlanItem) else None
+    inner = cast("ItemCompleted", item).item
+    return item if isinstance(inner, PlanItem | UnknownTurnItem) else None
 
 
 def _shorten_command(item: RolloutItem) -> RolloutItem:

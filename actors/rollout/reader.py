@@ -110,23 +110,25 @@ async def load_rollout_async(path: Path) -> LoadedRollout:
 def _load(path: Path, lines: Iterator[bytes]) -> LoadedRollout:
     items: list[RolloutItem] = []
     offsets = array("Q")
+    keep, place = items.append, offsets.append  # the loop runs once a line
     damaged: list[DamagedLine] = []
-    offset = start = number = 0
+    offset = blank = 0
     line = b"\n"
-    for number, line in enumerate(lines, 1):
-        start = offset
-        offset += len(line)
+    for line in lines:
         try:
-            item = decode_line(line).item
+            keep(decode_line(line).item)
+            place(offset)
         except DecodeError as exc:
-            if not line.isspace():
+            if line.isspace():
+                blank += 1
+            else:
+                number = len(items) + len(damaged) + blank + 1
                 damaged.append(DamagedLine(number=number, reason=str(exc)))
-            continue
-        items.append(item)
-        offsets.append(start)
+        offset += len(line)
     if not items and not damaged:
         raise EmptyRollout(path)
-    torn = bool(damaged) and damaged[-1].number == number
+    count = len(items) + len(damaged) + blank
+    torn = bool(damaged) and damaged[-1].number == count
     if torn:
         damaged.pop()
     return LoadedRollout(
@@ -135,9 +137,9 @@ def _load(path: Path, lines: Iterator[bytes]) -> LoadedRollout:
         items=tuple(items),
         offsets=offsets,
         damaged=tuple(damaged),
-        torn_tail_offset=start if torn else None,
+        torn_tail_offset=offset - len(line) if torn else None,
         lacks_newline=not torn and not line.endswith(b"\n"),
-        next_seq=number - torn,
+        next_seq=count - torn,
         size=offset,
     )
 

@@ -1,6 +1,6 @@
 """One thread's way into its rollout."""
 
-import errno
+import logging
 from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
@@ -20,6 +20,8 @@ from .policy import PersistMode, persisted
 from .writer import SharedWriter
 
 __all__ = ["BUFFER_LIMIT_BYTES", "OnTrouble", "Recorder", "WriteTrouble"]
+
+_log = logging.getLogger("actors")
 
 BUFFER_LIMIT_BYTES = 16 << 20
 """What may wait in memory for one rollout: a long turn with images, while the disk is full."""
@@ -49,7 +51,11 @@ class WriteTrouble:
 
 
 OnTrouble = Callable[[WriteTrouble], None]
-"""Told once when writing begins to fail and once when it works again; must not raise."""
+"""
+Told once when writing begins to fail and once when it works again.
+
+What it raises is logged and goes no further.
+"""
 
 
 @attrs.define(eq=False, repr=False)
@@ -135,7 +141,7 @@ class Recorder:
 
     def _take(self, data: bytes) -> None:
         file = self._file
-        pending = file.pending_bytes
+        pending = file.waiting_bytes + file.end - file.synced_end  # pending_bytes, inline
         # One record may be larger than the limit, if nothing else waits.
         if pending and pending + len(data) > BUFFER_LIMIT_BYTES:
             raise RolloutFull(self.path, pending, BUFFER_LIMIT_BYTES)
@@ -201,7 +207,12 @@ class Recorder:
         if not self._wanted:
             return
         try:
-            await self._put_down()
+            if self._writer.commit is None and self._file.is_open:
+                self._file.write()  # what _put_down does, without another coroutine
+                if self._trouble is not None:
+                    self._note_healing()
+            else:
+                await self._put_down()
         except OSError as exc:
             self._note_trouble(exc)
             raise RolloutNotWritten(self.path, self.pending_bytes, exc) from exc
@@ -235,11 +246,11 @@ class Recorder:
             raise RolloutNotWritten(self.path, self._file.pending_bytes, cause) from cause
 
     async def _put_down(self) -> None:
-        """Do what `flush` promises, or raise OSError."""
+        """Do what `flush` promises, or raise OSError or RolloutClosed."""
         if not self._file.is_open:
             await self._open()
         if self._released:
-            raise OSError(errno.ESHUTDOWN, "the recorder was closed meanwhile")
+            raise RolloutClosed(self.path)  # a close was cancelled meanwhile
         self._file.write()
         if self._writer.commit is not None:
             await self._writer.commit.commit(self._file)
@@ -247,7 +258,10 @@ class Recorder:
 
     async def _sync(self) -> None:
         try:
-            await self._put_down()
+            while self._file.pending_bytes >= _SYNC_AT_BYTES:  # more may come meanwhile
+                await self._put_down()
+        except RolloutClosed:
+            pass
         except OSError as exc:
             self._note_trouble(exc)
         finally:
@@ -302,9 +316,12 @@ class Recorder:
     def _tell(self, problem: OSError, *, healed: bool) -> None:
         text = problem.strerror or str(problem)
         pending = self._file.pending_bytes
-        self._on_trouble(
-            WriteTrouble(path=self.path, pending_bytes=pending, problem=text, healed=healed)
-        )
+        trouble = WriteTrouble(path=self.path, pending_bytes=pending, problem=text, healed=healed)
+        try:
+            self._on_trouble(trouble)
+        except Exception:  # noqa: BLE001 -- see below
+            # It would end the journal, and with it the records of all other threads.
+            _log.exception("whoever is told of write troubles failed")
 
     async def _retry(self) -> None:
         try:
@@ -314,6 +331,8 @@ class Recorder:
                     return
                 try:
                     await self._put_down()
+                except RolloutClosed:
+                    return
                 except OSError as exc:
                     self._trouble = exc
         finally:

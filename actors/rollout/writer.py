@@ -7,7 +7,8 @@ from typing import Never, Protocol
 import attrs
 import trio
 
-from ..runtime import World
+from actors.runtime import World
+
 from .commit import GroupCommit
 from .files import Files
 from .layout import Stamps
