@@ -2,8 +2,8 @@
 
 import logging
 import os
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
 from enum import Enum
 from functools import partial
 from pathlib import Path
@@ -26,12 +26,12 @@ from actors.rollout import (
     load_rollout_async,
     new_rollout_path,
     open_journal,
+    sessions_folder,
     truncate_before_nth_user_message,
 )
 from actors.runtime import (
     ChildSpec,
     Crash,
-    DuplicateChild,
     DynamicSupervisor,
     EventChannel,
     ExitReason,
@@ -53,7 +53,7 @@ from actors.thread import (
     live,
     settings_from_config,
 )
-from actors.tools import Tool, shell_tools, validate_dynamic_tools
+from actors.tools import DynamicToolInvalid, Tool, shell_tools, validate_dynamic_tools
 from messages.events import ErrorEvent, SessionConfigured
 from messages.ids import SubmissionId, ThreadId
 from messages.ops import Op, RefreshMcpServers, Shutdown
@@ -179,6 +179,20 @@ class CloseReport:
 
 
 @attrs.define(eq=False)
+class _Registered:
+    """
+    A thread in the registry.
+
+    Attributes:
+        announced: Whether its creation was told; before, it is found by nobody (P13).
+    """
+
+    thread: Thread
+    ports: ThreadPorts
+    announced: bool = False
+
+
+@attrs.define(eq=False, repr=False)
 class Supervisor:
     """
     Starts, finds, restarts and ends threads; made by `open_supervisor`.
@@ -186,6 +200,10 @@ class Supervisor:
     A crashed thread comes back under its id from its rollout; one that crashes
     again within five seconds is given up, reported failed and removed, and its
     siblings never notice (P7).
+
+    Attributes:
+        home: Where rollouts are kept.
+        session_source: Noted in new rollouts.
     """
 
     home: Path
@@ -194,8 +212,9 @@ class Supervisor:
     _children: DynamicSupervisor
     _captured: list[tuple[ThreadId, Op]] | None
     # Invariant: a thread is in here from before its first event until it has ended.
-    _threads: dict[ThreadId, tuple[Thread, ThreadPorts]] = attrs.field(
-        factory=dict[ThreadId, tuple[Thread, ThreadPorts]], init=False
+    # Bounded by the embedder only, as is the number of threads.
+    _threads: dict[ThreadId, _Registered] = attrs.field(
+        factory=dict[ThreadId, _Registered], init=False
     )
     _created: EventChannel[ThreadCreated] = attrs.field(
         factory=lambda: EventChannel[ThreadCreated](capacity=CREATED_CAPACITY), init=False
@@ -216,7 +235,9 @@ class Supervisor:
             persist_extended_history: Whether tool results and errors are recorded too.
 
         Raises:
-            DynamicToolError: A tool's name or schema is not possible.
+            DynamicToolInvalid: A tool's name or schema is not possible.
+            SupervisorStopped: The block of `open_supervisor` was left.
+            NotStarted: All threads were closed while this one was starting.
 
         Cancellation:
             No thread was started.
@@ -275,10 +296,13 @@ class Supervisor:
 
         Raises:
             RolloutError: The rollout cannot be read, or the fork not written.
+            ValueError: *nth_user_message* is negative.
 
         Cancellation:
             No thread was started; a file may have been written.
         """
+        if nth_user_message is not None and nth_user_message < 0:
+            raise ValueError(f"user messages are counted from 0, not {nth_user_message}")
         loaded = await load_rollout_async(Path(path))
         items = truncate_before_nth_user_message(loaded.items, nth_user_message)
         history = ForkedHistory(items=tuple(items), source=loaded)
@@ -292,14 +316,14 @@ class Supervisor:
         Raises:
             ThreadNotFound: None has this id.
         """
-        try:
-            return self._threads[thread_id][0]
-        except KeyError:
-            raise ThreadNotFound(thread_id) from None
+        found = self._threads.get(thread_id)
+        if found is None or not found.announced:
+            raise ThreadNotFound(thread_id)
+        return found.thread
 
     def list_thread_ids(self) -> tuple[ThreadId, ...]:
         """List the live threads, oldest first."""
-        return tuple(self._threads)
+        return tuple(i for i, found in self._threads.items() if found.announced)
 
     async def send_op(self, thread_id: ThreadId, op: Op) -> SubmissionId:
         """
@@ -330,11 +354,13 @@ class Supervisor:
             return None
         with suppress(UnknownChild):  # it ended by itself meanwhile
             await self._children.stop_child(thread_id, grace=grace)
-        return found[0]
+        return found.thread
 
     async def close_all_threads(self, *, grace: float = 5.0) -> CloseReport:
         """
         Tell every thread to end, all at once, and wait for them (P8).
+
+        Threads that are just starting do not start.
 
         Args:
             grace: Seconds they get together before those still running are cancelled.
@@ -342,15 +368,18 @@ class Supervisor:
         Cancellation:
             All were told to end and will.
         """
+        threads = dict(self._threads)
         outcomes = await self._children.stop_all(grace=grace)
-
-        def ids(wanted: StopOutcome) -> tuple[ThreadId, ...]:
-            return tuple(ThreadId(i) for i, outcome in outcomes.items() if outcome is wanted)
-
+        ended: dict[StopOutcome, list[ThreadId]] = {outcome: [] for outcome in StopOutcome}
+        for child_id, outcome in outcomes.items():
+            thread_id = ThreadId(child_id)
+            if threads[thread_id].ports.state is ThreadState.FAILED:
+                outcome = StopOutcome.FAILED  # noqa: PLW2901 -- a crash the thread dealt with
+            ended[outcome].append(thread_id)
         return CloseReport(
-            completed=ids(StopOutcome.COMPLETED),
-            timed_out=ids(StopOutcome.TIMED_OUT),
-            failed=ids(StopOutcome.FAILED),
+            completed=tuple(ended[StopOutcome.COMPLETED]),
+            timed_out=tuple(ended[StopOutcome.TIMED_OUT]),
+            failed=tuple(ended[StopOutcome.FAILED]),
         )
 
     async def refresh_mcp_servers(self, config: Json) -> None:
@@ -363,8 +392,9 @@ class Supervisor:
             Some threads were told.
         """
         async with trio.open_nursery() as nursery:
-            for thread, _ in tuple(self._threads.values()):
-                nursery.start_soon(_submit_if_open, thread, RefreshMcpServers(config=config))
+            for thread_id in self.list_thread_ids():
+                op = RefreshMcpServers(config=config)
+                nursery.start_soon(_submit_if_open, self._threads[thread_id].thread, op)
 
     def subscribe_thread_created(self) -> Subscription[ThreadCreated]:
         """Hear of every thread that is created from now on."""
@@ -394,17 +424,19 @@ class Supervisor:
         if thread_id in self._threads:
             raise ThreadAlreadyLoaded(thread_id)
         path = blueprint.rollout_path
-        ports = ThreadPorts.open(thread_id, None if path is None else str(path), blueprint.settings)
+        path_text = None if path is None else str(path)
+        ports = ThreadPorts.open(thread_id, path_text, blueprint.settings, history)
         capture = None if self._captured is None else self._capture
         thread = Thread(ports, self._services.world.new_id, capture)
-        self._threads[thread_id] = (thread, ports)
+        registered = self._threads[thread_id] = _Registered(thread, ports)
         try:
             configured = await self._children.start_child(self._spec(blueprint, ports, thread))
         except BaseException:
-            self._forget(thread_id, ports, ThreadState.FAILED)
+            self._forget(thread_id, ThreadState.FAILED)
             raise
         # The reader of the thread itself goes on behind what the caller gets here.
         ports.reader.receive_nowait()
+        registered.announced = True
         self._created.publish(ThreadCreated(thread_id=thread_id, origin=origin))
         return NewThread(thread_id=thread_id, thread=thread, session_configured=configured)
 
@@ -417,9 +449,7 @@ class Supervisor:
     ) -> ThreadBlueprint:
         services = self._services
         world = services.world
-        tools = dynamic_tools or history.dynamic_tools
         recorded = history.base_instructions
-        validate_dynamic_tools(tools, [tool.name for tool in services.make_tools()])
         if isinstance(history, ResumedHistory):
             thread_id, path = history.thread_id, history.path
         else:
@@ -433,13 +463,28 @@ class Supervisor:
                 source=self.session_source,
                 recorded_instructions=recorded.text if recorded else None,
             ),
-            history=history,
             mode=mode,
             originator=config.originator,
             cli_version=config.cli_version,
-            dynamic_tools=tools,
+            dynamic_tools=self._checked(dynamic_tools) or self._usable(history.dynamic_tools),
             rollout_path=None if config.ephemeral else path,
         )
+
+    def _checked(self, tools: tuple[DynamicToolSpec, ...]) -> tuple[DynamicToolSpec, ...]:
+        if tools:
+            builtin = [tool.name for tool in self._services.make_tools()]
+            validate_dynamic_tools(tools, builtin)
+        return tools
+
+    def _usable(self, recorded: tuple[DynamicToolSpec, ...]) -> tuple[DynamicToolSpec, ...]:
+        """Leave out recorded tools that cannot be used here, such as another ``shell``."""
+        usable: tuple[DynamicToolSpec, ...] = ()
+        for tool in recorded:
+            try:
+                usable = self._checked((*usable, tool))
+            except DynamicToolInvalid as problem:
+                _log.warning("a recorded tool is left out: %s", problem)
+        return usable
 
     def _spec(self, blueprint: ThreadBlueprint, ports: ThreadPorts, thread: Thread) -> ChildSpec:
         recorded = blueprint.rollout_path is not None
@@ -456,29 +501,30 @@ class Supervisor:
             raise RuntimeError(f"more than {CAPTURE_CAPACITY} ops captured; capture is for tests")
         self._captured.append((thread_id, op))
 
-    def _forget(self, thread_id: ThreadId, ports: ThreadPorts, state: ThreadState) -> None:
-        del self._threads[thread_id]
-        ports.end(state)
+    def _forget(self, thread_id: ThreadId, state: ThreadState) -> None:
+        self._threads.pop(thread_id).ports.end(state)
 
     def on_restarting(self, child_id: str, _reason: ExitReason, _delay: float) -> None:
         """Hear that a thread crashed and will come back."""
-        self._threads[ThreadId(child_id)][1].become(ThreadState.RESTARTING)
+        self._threads[ThreadId(child_id)].ports.become(ThreadState.RESTARTING)
 
     def on_gave_up(self, child_id: str, error: IntensityExceeded) -> None:
         """Hear that a thread crashed too often."""
-        ports = self._threads[ThreadId(child_id)][1]
+        ports = self._threads[ThreadId(child_id)].ports
         ports.tell(SubmissionId(""), ErrorEvent(message=f"the thread failed for good: {error}"))
         ports.end(ThreadState.FAILED)
 
     def on_exit(self, child_id: str, reason: ExitReason) -> None:
         """Hear that a thread has ended, in whatever way."""
-        thread_id = ThreadId(child_id)
         state = ThreadState.FAILED if isinstance(reason, Crash) else ThreadState.CLOSED
-        self._forget(thread_id, self._threads[thread_id][1], state)
+        self._forget(ThreadId(child_id), state)
 
     def close(self) -> None:
         """End the announcements; the threads have ended before."""
         self._created.close()
+
+    def __repr__(self) -> str:
+        return f"<Supervisor {str(self.home)!r}: {len(self._threads)} threads>"
 
 
 _ORIGINS: Final = {
@@ -499,7 +545,7 @@ async def open_supervisor(
     make_tools: Callable[[], Sequence[Tool]] | None = None,
     world: World | None = None,
     files: Files | None = None,
-) -> AsyncIterator[Supervisor]:
+) -> AsyncGenerator[Supervisor]:
     """
     Run a supervisor for as long as the block lasts.
 
@@ -521,38 +567,64 @@ async def open_supervisor(
     Raises:
         HomeError: *home* is something other than a folder.
     """
-    home = Path(home).absolute()
+    home = Path(home).absolute()  # noqa: ASYNC240 -- looks at the working directory only
     world = world or World.system()
     await trio.to_thread.run_sync(_check_home, home)
-    async with open_journal(world=world, durability=durability, files=files) as journal:
-        services = ThreadServices(
-            world=world,
-            journal=journal,
-            index=SessionIndex(home, world),
-            provider=provider or ScriptedProvider(),
-            make_tools=make_tools or partial(shell_tools, dict(os.environ)),
-        )
-        children = DynamicSupervisor("threads", jitter=world.random)
-        supervisor = Supervisor(
-            home, session_source, services, children, [] if capture_ops else None
-        )
-        children.on_exit = supervisor.on_exit
-        children.on_restarting = supervisor.on_restarting
-        children.on_gave_up = supervisor.on_gave_up
-        try:
-            async with children:
-                yield supervisor
-        finally:
-            supervisor.close()
+    with _bare_errors():
+        async with open_journal(world=world, durability=durability, files=files) as journal:
+            services = ThreadServices(
+                world=world,
+                journal=journal,
+                index=SessionIndex(home, world),
+                provider=provider or ScriptedProvider(),
+                make_tools=make_tools or partial(shell_tools, dict(os.environ)),
+            )
+            children = DynamicSupervisor("threads", jitter=world.random)
+            supervisor = Supervisor(
+                home, session_source, services, children, [] if capture_ops else None
+            )
+            children.on_exit = supervisor.on_exit
+            children.on_restarting = supervisor.on_restarting
+            children.on_gave_up = supervisor.on_gave_up
+            try:
+                async with children:
+                    yield supervisor
+            finally:
+                supervisor.close()
+
+
+@contextmanager
+def _bare_errors() -> Generator[None]:
+    """
+    Let a lone error of the block out as it is, not in a group.
+
+    The caller wrote no nursery and should not have to know of the journal's.
+    """
+    try:
+        yield
+    except BaseExceptionGroup as group:
+        error, *others = group.exceptions
+        if others:
+            raise
+        raise error from error.__cause__
 
 
 def _check_home(home: Path) -> None:
-    if not home.exists():
-        return
-    if not home.is_dir():
-        raise HomeError(home, "it is not a folder")
-    if not os.access(home, os.R_OK | os.W_OK | os.X_OK):
-        raise HomeError(home, "permission denied")
+    """Check what can be checked without making anything; for an OS thread."""
+    for folder in (home, sessions_folder(home)):
+        try:
+            _check_folder(home, folder)
+        except OSError as error:
+            raise HomeError(home, error.strerror or str(error)) from error
+
+
+def _check_folder(home: Path, folder: Path) -> None:
+    # What does not exist yet is made below the nearest folder that does.
+    nearest = next(path for path in (folder, *folder.parents) if path.exists())
+    if not nearest.is_dir():
+        raise HomeError(home, f"{str(nearest)!r} is not a folder")
+    if not os.access(nearest, os.R_OK | os.W_OK | os.X_OK):
+        raise HomeError(home, f"permission denied for {str(nearest)!r}")
 
 
 def _mode(*, extended: bool) -> PersistMode:

@@ -2,7 +2,7 @@
 
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
@@ -38,7 +38,7 @@ async def open_test_supervisor(
     durability: Durability = Durability.WRITE,
     make_tools: Callable[[], Sequence[Tool]] | None = None,
     files: Files | None = None,
-) -> AsyncIterator[Supervisor]:
+) -> AsyncGenerator[Supervisor]:
     """
     Run a supervisor that captures ops, with ids and a clock that repeat.
 

@@ -7,6 +7,7 @@ from .errors import (
     SteerInputEmpty,
     ThreadClosed,
     ThreadError,
+    TurnInputFull,
     TurnMismatch,
 )
 from .handle import Thread
@@ -31,6 +32,7 @@ __all__ = [
     "ThreadPorts",
     "ThreadServices",
     "ThreadState",
+    "TurnInputFull",
     "TurnMismatch",
     "live",
     "settings_from_config",

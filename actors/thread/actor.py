@@ -1,13 +1,19 @@
 """The thread actor: takes submissions, carries out what follows, and ends in order."""
 
+import logging
+from collections import deque
 from typing import Final, assert_never
 
 import attrs
 import trio
 
-from actors.rollout import RolloutError
+from actors.rollout import RolloutError, RolloutFull
 from messages.events import (
+    ApplyPatchApprovalRequest,
     CodexErrorCode,
+    DynamicToolCallRequest,
+    ExecApprovalRequest,
+    RequestUserInput,
     ShutdownComplete,
     ThreadNameUpdated,
     ThreadRolledBack,
@@ -15,40 +21,46 @@ from messages.events import (
 )
 from messages.ids import SubmissionId
 from messages.ops import (
-    ApprovedExecpolicyAmendment,
     DynamicToolResponse,
     ExecApproval,
     Op,
     OverrideTurnContext,
     PatchApproval,
     RefreshMcpServers,
-    ReviewDecision,
     ReviewDecisionKind,
     RunUserShellCommand,
     SetThreadName,
+    Shutdown,
     Submission,
     ThreadRollback,
     UserInput,
     UserInputAnswer,
     UserTurn,
 )
-from messages.rollout import RolloutItem
 
+from .clean_text import cleaned
 from .decisions import Action, Refusal, decide
-from .errors import ThreadClosed
+from .errors import ThreadClosed, TurnInputFull
+from .history import History
 from .jobs import Jobs
 from .outlet import START
 from .ports import JobEnded, Steer, ThreadMessage
 from .session import Session
 from .settings import SettingsRejected, overridden, with_user_turn
-from .states import ThreadState, TurnPhase
+from .states import ThreadState
+from .turn import PendingInput
 from .turns import Turns
 from .usage import estimated_tokens
 
-__all__ = ["CLOSE_PATIENCE", "ThreadActor"]
+__all__ = ["CLOSE_PATIENCE", "RENAMES_CAPACITY", "ThreadActor"]
+
+_log = logging.getLogger("actors")
 
 CLOSE_PATIENCE: Final = 2.0
 """Seconds for the last records to reach the disk when a thread ends or is cancelled."""
+
+RENAMES_CAPACITY: Final = 64
+"""Renames that wait for the index, which other programs may hold; as many as submissions."""
 
 
 @attrs.define(eq=False)
@@ -64,6 +76,8 @@ class ThreadActor:
     _jobs: Jobs = attrs.field(init=False)
     _turns: Turns = attrs.field(init=False)
     _closing: SubmissionId | None = attrs.field(default=None, init=False)
+    # In the order of their submissions; None while no job works on them.
+    _renames: deque[tuple[SubmissionId, str]] | None = attrs.field(default=None, init=False)
 
     def __attrs_post_init__(self) -> None:
         self._jobs = Jobs(self._session.ports)
@@ -73,39 +87,64 @@ class ThreadActor:
         """
         Serve until a shutdown op came and everything has ended.
 
+        Raises:
+            Exception: The thread crashed, and nobody wanted its end.  A crash on the way
+                to a wanted end is logged and told; a restart would bring the thread back.
+
         Cancellation:
             The running turn ends as interrupted, what was recorded is written if
             the disk takes it within `CLOSE_PATIENCE`, and the rollout is unlocked.
         """
+        ports, state = self._session.ports, ThreadState.CLOSED
         try:
-            while self._closing is None or self._jobs.any:
-                if self._jobs.any:
-                    await self._jobs.serve(self._handle_next)
-                else:
-                    await self._handle_next()
+            await self._serve()
+        except Exception as error:
+            if self._closing is None:
+                raise
+            _log.exception("thread %s crashed while closing", ports.thread_id)
+            state = ThreadState.FAILED
+            message = f"the thread crashed while closing: {type(error).__name__}"
+            ports.refuse(self._closing, message, CodexErrorCode.OTHER)
         finally:
             with trio.move_on_after(CLOSE_PATIENCE, shield=True):
                 await self._close()
+            self._report_loss()
         assert self._closing is not None  # the loop ends in no other way
-        self._session.ports.end(ThreadState.CLOSED, (self._closing, ShutdownComplete()))
+        ports.end(state, (self._closing, ShutdownComplete()))
+
+    async def _serve(self) -> None:
+        while self._closing is None or self._jobs.any:
+            if self._jobs.any:
+                await self._jobs.serve(self._handle_next)
+            else:
+                await self._handle_next()
 
     async def _close(self) -> None:
-        session = self._session
-        try:
-            if session.turn is not None:
-                await self._turns.end(session.turn, TurnPhase.INTERRUPTED)
-        finally:
-            await self._close_rollout()
-
-    async def _close_rollout(self) -> None:
         recorder = self._session.outlet.recorder
-        if recorder is None:
-            return
+        for submission_id, _ in self._renames or ():
+            message = "Failed to set thread name: the thread stopped before; send it again"
+            self._session.ports.refuse(submission_id, message, CodexErrorCode.OTHER)
         try:
-            await recorder.close()
-        except RolloutError as error:
-            problem = f"the end of the conversation is not saved: {error}"
-            self._session.ports.refuse(self._closing or START, problem, CodexErrorCode.OTHER)
+            await self._turns.close()
+        finally:
+            if recorder is not None:
+                try:
+                    await recorder.close()
+                except RolloutError as error:
+                    _log.debug("thread %s: %s", self._session.thread_id, error)
+
+    def _report_loss(self) -> None:
+        recorder = self._session.outlet.recorder
+        if recorder is None or recorder.trouble is None or not recorder.pending_bytes:
+            return
+        problem = (
+            f"the end of the conversation is not saved: {recorder.pending_bytes} bytes are lost, "
+            f"because {recorder.path} cannot be written: {recorder.trouble}"
+        )
+        _log.error("thread %s: %s", self._session.thread_id, problem)
+        self._session.ports.refuse(self._closing or START, problem, CodexErrorCode.OTHER)
+
+    # Messages -----------------------------------------------------------
 
     async def _handle_next(self) -> None:
         message: ThreadMessage = await self._session.ports.mailbox.receive()
@@ -128,7 +167,10 @@ class ThreadActor:
     async def _on_submission(self, submission: Submission) -> None:
         session = self._session
         if self._closing is not None:
-            self._session.ports.refuse(submission.id, str(ThreadClosed(session.thread_id)), None)
+            # A second shutdown gets what it wants from the first.
+            if not isinstance(submission.op, Shutdown):
+                closed = str(ThreadClosed(session.thread_id))
+                session.ports.refuse(submission.id, closed, None)
             return
         decision = decide(
             submission.op,
@@ -136,7 +178,7 @@ class ThreadActor:
             keeps_rollout=session.keeps_rollout,
         )
         if isinstance(decision, Refusal):
-            self._session.ports.refuse(submission.id, decision.message, decision.info)
+            session.ports.refuse(submission.id, decision.message, decision.info)
         else:
             await self._carry_out(decision, submission.id, submission.op)
 
@@ -153,26 +195,36 @@ class ThreadActor:
             case Action.ROLL_BACK, ThreadRollback(num_turns=count):
                 await self._roll_back(submission_id, count)
             case Action.RENAME, SetThreadName(name=name):
-                self._jobs.start("rename", lambda: self._rename(submission_id, name.strip()))
+                self._rename(submission_id, cleaned(name.strip()))
             case Action.RUN_SHELL, RunUserShellCommand(command=command):
                 self._turns.start_shell(submission_id, command)
             case Action.REFRESH_MCP, RefreshMcpServers(config=config):
                 self._session.mcp_config = config
             case Action.SHUT_DOWN, _:
                 self._shut_down(submission_id)
-            case _:
-                assert action is Action.NOTHING  # the decisions pair actions with ops
-        return
+            case _:  # the decisions pair actions with ops
+                raise AssertionError(action, op)
+
+    def _shut_down(self, submission_id: SubmissionId) -> None:
+        self._closing = submission_id
+        self._session.ports.become(ThreadState.CLOSING)
+        self._turns.shut()
+
+    # Input and settings -------------------------------------------------
 
     def _on_input(self, submission_id: SubmissionId, op: UserInput | UserTurn) -> None:
+        try:
+            self._turns.room_to_join()
+        except TurnInputFull as full:
+            self._session.ports.refuse(submission_id, str(full), CodexErrorCode.BAD_REQUEST)
+            return
         if isinstance(op, UserTurn) and not self._configure(submission_id, op):
             return
+        entry = PendingInput(submission_id, op.items, op.final_output_json_schema)
         if self._session.turn is None:
-            self._turns.start(submission_id, op.items, op.final_output_json_schema)
-            return
-        refusal = self._turns.join(submission_id, op.items)
-        if refusal is not None:
-            self._session.ports.refuse(submission_id, refusal, CodexErrorCode.BAD_REQUEST)
+            self._turns.start(submission_id, entry)
+        else:
+            self._turns.join(entry)
 
     def _configure(self, submission_id: SubmissionId, op: OverrideTurnContext | UserTurn) -> bool:
         settings = self._session.settings
@@ -187,69 +239,75 @@ class ThreadActor:
         self._session.configure(changed)
         return True
 
+    # Answers ------------------------------------------------------------
+
     def _on_answer(self, submission_id: SubmissionId, op: Op) -> None:
         match op:
             case ExecApproval(id=key, decision=decision) | PatchApproval(id=key, decision=decision):
-                self._on_decision(submission_id, key, decision)
+                kinds: tuple[type, ...] = (ExecApprovalRequest, ApplyPatchApprovalRequest)
+                value: object = decision
             case DynamicToolResponse(id=key, response=response):
-                self._answer(submission_id, key, response)
+                kinds, value = (DynamicToolCallRequest,), response
             case UserInputAnswer(id=key, response=answers):
-                self._answer(submission_id, key, answers)
+                kinds, value = (RequestUserInput,), answers
             case _:  # the decisions let nothing else through
                 raise AssertionError(op)
-
-    def _on_decision(self, submission_id: SubmissionId, key: str, decision: ReviewDecision) -> None:
-        if decision is ReviewDecisionKind.ABORT:
-            self._turns.interrupt()
-            return
-        if isinstance(decision, ApprovedExecpolicyAmendment):
-            self._session.outlet.publish(
-                submission_id,
-                WarningEvent(
-                    message="Failed to apply execpolicy amendment: this version keeps no rules; "
-                    "the command is approved this once"
-                ),
-            )
-            decision = ReviewDecisionKind.APPROVED
-        self._answer(submission_id, key, decision)
-
-    def _answer(self, submission_id: SubmissionId, key: str, value: object) -> None:
-        if not self._session.questions.answer(key, value):
-            message = f"no question with id {key!r} is open; it was answered or withdrawn"
+        questions = self._session.questions
+        if not questions.is_open(key, *kinds):
+            message = f"no such question with id {key!r} is open; it was answered or withdrawn"
             self._session.ports.refuse(submission_id, message, CodexErrorCode.BAD_REQUEST)
+        elif value is ReviewDecisionKind.ABORT:
+            self._turns.interrupt()
+        else:
+            questions.answer(key, value)
+
+    # The history and the name -------------------------------------------
 
     async def _roll_back(self, submission_id: SubmissionId, count: int) -> None:
         session, outlet = self._session, self._session.outlet
+        left = History(outlet.history.policy, list(outlet.history.items))
+        left.drop_last_turns(count)
+        usage = attrs.evolve(outlet.usage)
+        tokens = estimated_tokens(session.settings.base_instructions, left.items)
+        usage.estimate(tokens, session.model_info.effective_context_window)
+        counted, done = usage.event(), ThreadRolledBack(num_turns=count)
+        try:
+            outlet.store_all((counted, done))
+        except RolloutFull as error:
+            code = CodexErrorCode.THREAD_ROLLBACK_FAILED
+            session.ports.refuse(submission_id, f"nothing was rolled back: {error}", code)
+            return
+        outlet.history, outlet.usage = left, usage
         session.previous_model = session.settings.model
-        outlet.history.drop_last_turns(count)
-        tokens = estimated_tokens(session.settings.base_instructions, outlet.history.items)
-        outlet.usage.estimate(tokens, session.model_info.effective_context_window)
-        outlet.emit(submission_id, outlet.usage.event())
-        done = ThreadRolledBack(num_turns=count)
-        await self._store_flushed(submission_id, done)
+        # Part of what the model was told may be gone; the next turn tells it again.
+        session.has_context = False
+        outlet.publish(submission_id, counted)
+        problem = await outlet.flush()
+        if problem is not None:
+            outlet.publish(submission_id, WarningEvent(message=problem))
         outlet.publish(submission_id, done)
 
-    async def _store_flushed(self, submission_id: SubmissionId, record: RolloutItem) -> None:
-        """Acknowledge a record before clients hear of it; an unwritable disk is told."""
-        outlet = self._session.outlet
-        outlet.store((record,))
-        try:
-            await outlet.flush()
-        except RolloutError as error:
-            outlet.publish(submission_id, WarningEvent(message=f"not saved yet: {error}"))
-
-    async def _rename(self, submission_id: SubmissionId, name: str) -> None:
-        session = self._session
-        try:
-            await session.services.index.set_name(session.thread_id, name)
-        except RolloutError as error:
-            message = f"Failed to set thread name: {error}"
+    def _rename(self, submission_id: SubmissionId, name: str) -> None:
+        if self._renames is None:
+            self._renames = deque()
+            self._jobs.start("rename", self._work_on_renames)
+        if len(self._renames) >= RENAMES_CAPACITY:
+            message = f"Failed to set thread name: {RENAMES_CAPACITY} other names wait to be set"
             self._session.ports.refuse(submission_id, message, CodexErrorCode.OTHER)
-            return
-        named = ThreadNameUpdated(thread_id=session.thread_id, thread_name=name)
-        session.outlet.emit(submission_id, named)
+        else:
+            self._renames.append((submission_id, name))
 
-    def _shut_down(self, submission_id: SubmissionId) -> None:
-        self._closing = submission_id
-        self._session.ports.become(ThreadState.CLOSING)
-        self._turns.interrupt()
+    async def _work_on_renames(self) -> None:
+        session = self._session
+        while self._renames:
+            submission_id, name = self._renames[0]
+            try:
+                await session.services.index.set_name(session.thread_id, name)
+            except RolloutError as error:
+                message = f"Failed to set thread name: {error}"
+                session.ports.refuse(submission_id, message, CodexErrorCode.OTHER)
+            else:
+                named = ThreadNameUpdated(thread_id=session.thread_id, thread_name=name)
+                session.outlet.emit(submission_id, named)
+            self._renames.popleft()
+        self._renames = None

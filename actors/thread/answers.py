@@ -20,8 +20,12 @@ class OpenQuestions:
         factory=dict[str, tuple[object, Reply[object]]], init=False
     )
 
+    def __contains__(self, key: object) -> bool:
+        return key in self._open
+
     def open(self, key: str, question: object) -> Reply[object]:
-        """Note a question, before it is put; an open one with the same key is forgotten."""
+        """Note a question under a key that no open one has, before it is put."""
+        assert key not in self._open, "its answer could be meant for the other question"
         reply = Reply[object]()
         self._open[key] = (question, reply)
         return reply
@@ -39,12 +43,14 @@ class OpenQuestions:
             if self._open.get(key, (None, None))[1] is reply:
                 del self._open[key]
 
-    def answer(self, key: str, value: object) -> bool:
-        """Answer the question with this key; False when none is open."""
-        if key not in self._open:
-            return False
+    def is_open(self, key: str, *kinds: type) -> bool:
+        """Whether a question of one of these classes waits under this key."""
+        question, _ = self._open.get(key, (None, None))
+        return isinstance(question, kinds)
+
+    def answer(self, key: str, value: object) -> None:
+        """Answer the question with this key, which `is_open`."""
         self._open.pop(key)[1].answer(value)
-        return True
 
     def questions(self) -> tuple[object, ...]:
         """List what is still unanswered, oldest first."""

@@ -5,8 +5,8 @@ from collections.abc import Callable
 import attrs
 import trio
 
-from actors.tools import FatalToolError, ToolCall, ToolContext, ToolRouter
-from messages.items import ResponseItem
+from actors.tools import CustomPayload, FatalToolError, ToolCall, ToolContext, ToolRouter
+from messages.items import CustomToolCallOutput, FunctionCallOutput, ResponseItem
 
 __all__ = ["ToolCalls"]
 
@@ -81,5 +81,12 @@ class ToolCalls:
             slot.output = await self._router.dispatch(slot.call, self._context)
         except FatalToolError as error:
             self._fatal = self._fatal or error
+            slot.output = _answer(slot.call, str(error))
         finally:
             slot.done.set()
+
+
+def _answer(call: ToolCall, text: str) -> ResponseItem:
+    if isinstance(call.payload, CustomPayload):
+        return CustomToolCallOutput(call_id=call.call_id, output=text)
+    return FunctionCallOutput(call_id=call.call_id, output=text)

@@ -55,9 +55,10 @@ _PERSONALITIES: Final = {
     Personality.NONE: "",
 }
 
+# Also for turns that ended with their program, so it names nobody.
 _ABORTED: Final = (
-    "The user stopped this turn on purpose. Commands that were running may have done part of "
-    "their work; look at the present state before you go on."
+    "This turn was stopped before it came to its end. Commands that were running may have done "
+    "part of their work; look at the present state before you go on."
 )
 
 
@@ -134,7 +135,7 @@ def _kind(message: Message) -> str | None:
 
 
 def turn_aborted_marker() -> Message:
-    """Build the message by which the model learns that the user stopped a turn."""
+    """Build the message by which the model learns that a turn was stopped."""
     return _user(f"<turn_aborted>\n{_ABORTED}\n</turn_aborted>")
 
 

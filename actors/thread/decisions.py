@@ -47,7 +47,7 @@ class Action(Enum):
 
     START_TURN = "start a turn"
     JOIN_TURN = "join the running turn"
-    INTERRUPT = "stop the running turn"
+    INTERRUPT = "stop the running turn and the user's commands, if any"
     ANSWER = "hand an answer to whoever waits for it"
     CONFIGURE = "change the settings"
     ROLL_BACK = "take turns out of the history"
@@ -55,7 +55,6 @@ class Action(Enum):
     RUN_SHELL = "run the user's command"
     REFRESH_MCP = "remember the new MCP configuration"
     SHUT_DOWN = "end the thread"
-    NOTHING = "nothing to do"
 
 
 @attrs.frozen
@@ -119,7 +118,7 @@ def decide(op: Op, *, turn_runs: bool, keeps_rollout: bool) -> Decision:
         case UserInput(items=items) | UserTurn(items=items):
             return _on_input(empty=not items, turn_runs=turn_runs)
         case Interrupt():
-            return Action.INTERRUPT if turn_runs else Action.NOTHING
+            return Action.INTERRUPT
         case ExecApproval() | PatchApproval() | UserInputAnswer() | DynamicToolResponse():
             return Action.ANSWER
         case ResolveElicitation():

@@ -11,6 +11,7 @@ __all__ = [
     "ThreadClosed",
     "ThreadError",
     "TurnFailed",
+    "TurnInputFull",
     "TurnMismatch",
 ]
 
@@ -80,21 +81,21 @@ class SteerError(ThreadError):
     """Base of the reasons why input did not join a turn; the input was not used."""
 
 
-class SteerInputEmpty(SteerError):
+class SteerInputEmpty(SteerError):  # noqa: N818 -- a condition the caller handles
     """There was no input."""
 
     def __str__(self) -> str:
         return "there is nothing to steer with: the input is empty; send at least one item"
 
 
-class NoActiveTurn(SteerError):
+class NoActiveTurn(SteerError):  # noqa: N818 -- a condition the caller handles
     """No turn is running."""
 
     def __str__(self) -> str:
         return "no turn is running that input could join; submit it to start one"
 
 
-class TurnMismatch(SteerError):
+class TurnMismatch(SteerError):  # noqa: N818 -- a condition the caller handles
     """
     Another turn is running than the caller thought.
 
@@ -110,3 +111,24 @@ class TurnMismatch(SteerError):
 
     def __str__(self) -> str:
         return f"expected turn {self.expected} to be running, but {self.actual} is"
+
+
+class TurnInputFull(SteerError):  # noqa: N818 -- a condition the caller handles
+    """
+    As much input as may wait for the turn's next model request waits already.
+
+    Attributes:
+        turn_id: The turn that runs.
+        capacity: How many inputs may wait.
+    """
+
+    def __init__(self, turn_id: TurnId, capacity: int) -> None:
+        super().__init__(turn_id, capacity)
+        self.turn_id = turn_id
+        self.capacity = capacity
+
+    def __str__(self) -> str:
+        return (
+            f"turn {self.turn_id} has {self.capacity} inputs waiting for its next model request "
+            "already; send this again later"
+        )

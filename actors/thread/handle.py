@@ -1,6 +1,6 @@
 """The handle: what a client holds of a thread."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 
 import attrs
 
@@ -125,6 +125,7 @@ class Thread:
         Raises:
             SteerError: It joined none, for the reason that the subclass says.
             ThreadClosed: The thread has ended.
+            MailboxFull: 256 interrupts and answers are queued already.
 
         Cancellation:
             The input may have joined the turn.
@@ -140,9 +141,9 @@ class Thread:
         """
         Wait for the next event of the thread's own reader.
 
-        The reader begins behind `SessionConfigured` and is shared by all callers of
-        this method and of `events`; use `subscribe` for a reader of your own.  A
-        `Lagged` says how many events were overwritten before they were read.
+        The reader begins behind `SessionConfigured`; one task at a time may wait for it.
+        Use `subscribe` for a reader of your own.  A `Lagged` says how many events were
+        overwritten before they were read.
 
         Raises:
             ChannelClosed: The thread has ended and everything was read.
@@ -152,21 +153,26 @@ class Thread:
         """
         return await self._ports.reader.receive()
 
-    def events(self) -> AsyncIterator[Event | Lagged]:
+    def events(self, *, from_seq: int | None = None) -> Subscription[Event]:
         """
-        Iterate over `next_event` until the thread ends.
+        Iterate over the events, until the thread ends.
 
-        Leaving the loop loses nothing: the next one goes on where it stopped.
+        Args:
+            from_seq: As for `subscribe`; None goes on where `next_event` or an earlier
+                iteration left off, with the thread's own reader.
         """
-        return self._ports.reader
+        return self._ports.reader if from_seq is None else self.subscribe(from_seq=from_seq)
 
     def subscribe(self, *, from_seq: int | None = None) -> Subscription[Event]:
         """
-        Read events at a pace of one's own.
+        Read events at a pace of one's own; close the subscription to stop.
 
         Args:
-            from_seq: The first event to read, if the thread still has it; None for
-                the next one that happens.
+            from_seq: The first event to read, from 1; None for the next one that happens.
+                If the thread has forgotten it, the first thing read is a `Lagged`.
+
+        Raises:
+            ValueError: *from_seq* is below 1 or beyond the next event.
         """
         return self._ports.channel.subscribe(from_seq=from_seq)
 

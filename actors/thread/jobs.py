@@ -7,7 +7,7 @@ from contextlib import suppress
 import attrs
 import trio
 
-from actors.runtime import MailboxClosed, MailboxFull
+from actors.runtime import MailboxFull
 
 from .ports import JobEnded, ThreadPorts
 
@@ -20,8 +20,10 @@ class Jobs:
     Runs child tasks while there are any, in a nursery that ends with the last.
 
     An idle thread has no nursery: it would cost more memory than all the rest
-    of it.  The number of jobs is bounded by the ops that start them: one turn,
-    and the user's own commands and renames, one for each op taken from the queue.
+    of it.  The number of jobs is bounded by what starts them: one turn and, once it
+    was told to stop, whoever sees to that; `turns.COMMANDS_CAPACITY` commands of the
+    user's; one for renames.  A turn that was given up because it did not stop comes on
+    top until it does.
     """
 
     _ports: ThreadPorts
@@ -63,5 +65,5 @@ class Jobs:
         finally:
             self._running -= 1
             # Full means that the loop is about to wake up anyway.
-            with suppress(MailboxFull, MailboxClosed):
+            with suppress(MailboxFull):
                 self._ports.mailbox.send_control_nowait(JobEnded())

@@ -1,8 +1,8 @@
 """One life of a thread: from new, rollout or fork to the end of its actor."""
 
 import logging
-from functools import partial
 
+import attrs
 import trio
 
 from actors.rollout import (
@@ -11,6 +11,7 @@ from actors.rollout import (
     NewHistory,
     Recorder,
     ResumedHistory,
+    RolloutError,
     WriteTrouble,
     format_time,
     missing_turn_ends,
@@ -24,11 +25,11 @@ from messages.events import (
     TurnAborted,
     WarningEvent,
 )
-from messages.ids import SubmissionId
 from messages.items import ResponseItem
 from messages.rollout import BaseInstructions, SessionMeta
 
 from .actor import CLOSE_PATIENCE, ThreadActor
+from .clean_text import cleaned
 from .context import initial_context
 from .history import History
 from .outlet import START, Outlet
@@ -48,40 +49,41 @@ async def live(
     blueprint: ThreadBlueprint,
     services: ThreadServices,
     *,
-    task_status: trio.TaskStatus[SessionConfigured],
+    task_status: trio.TaskStatus[SessionConfigured | None],
 ) -> None:
     """
     Run one life of a thread; its supervisor calls it again after a crash.
 
-    Says ``started`` with the first event once submissions are served.  A second
-    life begins with what the rollout holds, under the same id, queue and events.
+    Says ``started`` once submissions are served; the first time with the first
+    event.  A second life begins with what the rollout holds, under the same id,
+    queue and events.
 
     Raises:
         RolloutError: The rollout cannot be opened; nothing was started.
 
     Cancellation:
-        See `ThreadActor.run`.
+        Before it has started, the rollout is free again; then see `ThreadActor.run`.
     """
     ports.lives += 1
     history, recorder = await _open_rollout(ports, blueprint, services)
     try:
-        session = await _begin(ports, blueprint, services, history, recorder)
+        session, configured = await _begin(ports, blueprint, services, history, recorder)
     except BaseException:
         if recorder is not None:
             with trio.move_on_after(CLOSE_PATIENCE, shield=True):
-                await recorder.close()
+                await _close(recorder)
         raise
     ports.become(ThreadState.IDLE)
-    assert ports.configured is not None  # told by _begin
-    task_status.started(ports.configured)
+    task_status.started(configured)
+    del history, configured  # they may be large, and the actor lives long
+    await ThreadActor(session).run()
+
+
+async def _close(recorder: Recorder) -> None:
     try:
-        await ThreadActor(session).run()
-    except Exception:
-        if ports.state is not ThreadState.CLOSING:
-            raise
-        # The user wanted the end and gets it: a restart would bring the thread back.
-        _log.exception("thread %s crashed while closing", ports.thread_id)
-        ports.end(ThreadState.FAILED)
+        await recorder.close()
+    except RolloutError as error:  # what kept the thread from starting is worse
+        _log.warning("%s", error)
 
 
 async def _open_rollout(
@@ -89,17 +91,18 @@ async def _open_rollout(
 ) -> tuple[InitialHistory, Recorder | None]:
     """Tell where this life begins, and open where it is recorded."""
     path, mode, journal = blueprint.rollout_path, blueprint.mode, services.journal
-    history = blueprint.history
+    history, ports.beginning = ports.beginning or NewHistory(), None
     if path is None:
         return history, None
 
     def tell(trouble: WriteTrouble) -> None:
-        ports.tell(START, WarningEvent(message=_trouble(trouble)))
+        # The journal may go on trying for a moment when the thread has ended.
+        if not ports.channel.closed:
+            ports.tell(START, WarningEvent(message=_trouble(trouble)))
 
-    if ports.lives > 1:
-        # Crashed before anything was on disk: there is nothing to go on from.
-        exists = await trio.Path(path).exists()
-        history = ResumedHistory(thread_id=ports.thread_id, path=path) if exists else NewHistory()
+    # One that crashed before anything was on disk has nothing to go on from.
+    if ports.lives > 1 and await trio.Path(path).exists():
+        history = ResumedHistory(thread_id=ports.thread_id, path=path)
     if isinstance(history, ResumedHistory):
         if history.loaded is not None:
             return history, await journal.reopen(history.loaded, mode, on_trouble=tell)
@@ -127,18 +130,38 @@ def _session_meta(
     history: InitialHistory,
 ) -> SessionMeta:
     settings = blueprint.settings
-    return SessionMeta(
-        id=ports.thread_id,
-        forked_from_id=history.forked_from_id,
-        timestamp=format_time(services.world.now()),
-        cwd=settings.cwd,
-        originator=blueprint.originator,
-        cli_version=blueprint.cli_version,
-        source=settings.session_source,
-        model_provider=settings.model_provider_id,
-        base_instructions=BaseInstructions(text=settings.base_instructions),
-        dynamic_tools=blueprint.dynamic_tools,
+    return cleaned(
+        SessionMeta(
+            id=ports.thread_id,
+            forked_from_id=history.forked_from_id,
+            timestamp=format_time(services.world.now()),
+            cwd=settings.cwd,
+            originator=blueprint.originator,
+            cli_version=blueprint.cli_version,
+            source=settings.session_source,
+            model_provider=settings.model_provider_id,
+            base_instructions=BaseInstructions(text=settings.base_instructions),
+            dynamic_tools=blueprint.dynamic_tools,
+        )
     )
+
+
+@attrs.frozen(kw_only=True)
+class _Past:
+    """
+    What a history comes to.
+
+    Attributes:
+        items: What the model knows.
+        ends: The ends of turns that a crash left open.
+        events: For `SessionConfigured`, those ends included.
+        name: Of the thread.
+    """
+
+    items: tuple[ResponseItem, ...] = ()
+    ends: tuple[TurnAborted, ...] = ()
+    events: tuple[EventMsg, ...] | None = None
+    name: str | None = None
 
 
 async def _begin(
@@ -147,19 +170,30 @@ async def _begin(
     services: ThreadServices,
     history: InitialHistory,
     recorder: Recorder | None,
-) -> Session:
-    """Build the session, end what a crash left open (P3), and tell clients that it is there."""
+) -> tuple[Session, SessionConfigured | None]:
+    """
+    Build the session, end what a crash left open (P3), and tell clients that it is there.
+
+    A full disk does not keep a thread down: what cannot be written waits in memory, of
+    which the recorder warns.
+    """
     session = _session(ports, blueprint, services, history, recorder)
-    ends = missing_turn_ends(history.items)
-    if history.items:
-        items = await trio.to_thread.run_sync(partial(_reconstruct, session, history))
-        session.outlet.history.replace(items)
-    session.outlet.store(ends)
-    await _tell_beginning(session, history, ends)
+    past = await _past(session, history)
+    session.outlet.history.replace(past.items)
+    session.outlet.store(past.ends)
+    configured = None
+    if ports.lives == 1:
+        configured = _configured(session, history, past)
+        ports.tell(START, configured)
+        _warn_of_model(session, history)
+    else:
+        crashed = ErrorEvent(message="the thread crashed and goes on from its rollout")
+        ports.tell(START, crashed)
+        ports.end_open_turn()
     if not isinstance(history, ResumedHistory):
         session.seed_context()
     await session.outlet.flush()
-    return session
+    return session, configured
 
 
 def _session(
@@ -190,60 +224,58 @@ def _session(
     )
 
 
-def _reconstruct(session: Session, history: InitialHistory) -> tuple[ResponseItem, ...]:
-    context = initial_context(session.settings)
-    policy = session.outlet.history.policy
-    return tuple(reconstruct(history.items, initial_context=context, policy=policy))
-
-
-async def _tell_beginning(
-    session: Session, history: InitialHistory, ends: tuple[TurnAborted, ...]
-) -> None:
-    ports = session.ports
-    if ports.lives > 1:
-        crashed = ErrorEvent(message="the thread crashed and goes on from its rollout")
-        ports.tell(START, crashed)
-        for end in ends:
-            ports.tell(SubmissionId(end.turn_id or ""), end)
-        return
+async def _past(session: Session, history: InitialHistory) -> _Past:
+    if isinstance(history, NewHistory):
+        return _Past()
     name = None
-    if isinstance(history, ResumedHistory):
-        name = await session.services.index.name_of(session.thread_id)
-    messages = history.event_msgs
-    if messages is not None:
-        messages = (*messages, *ends)
-    ports.configured = _configured(session, history, messages, name)
-    ports.tell(START, ports.configured)
-    previous, model = history.last_model, session.settings.model
-    if isinstance(history, ResumedHistory) and previous not in (None, model):
-        ports.tell(START, WarningEvent(message=_other_model(previous, model)))
+    if isinstance(history, ResumedHistory) and session.ports.lives == 1:
+        name = await _name(session)
+    past = await trio.to_thread.run_sync(_read, session, history)
+    return attrs.evolve(past, name=name)
 
 
-def _configured(
-    session: Session,
-    history: InitialHistory,
-    messages: tuple[EventMsg, ...] | None,
-    name: str | None,
-) -> SessionConfigured:
+async def _name(session: Session) -> str | None:
+    try:
+        return await session.services.index.name_of(session.thread_id)
+    except RolloutError as error:
+        _log.warning("thread %s has no name: %s", session.thread_id, error)
+        return None
+
+
+def _read(session: Session, history: InitialHistory) -> _Past:
+    """Go through a history, which may be long; for an OS thread."""
+    policy = session.outlet.history.policy
+    context = initial_context(session.settings)
+    ends = missing_turn_ends(history.items)
+    return _Past(
+        items=tuple(reconstruct(history.items, initial_context=context, policy=policy)),
+        ends=ends,
+        events=(*(history.event_msgs or ()), *ends),
+    )
+
+
+def _configured(session: Session, history: InitialHistory, past: _Past) -> SessionConfigured:
     settings = session.settings
-    path = session.blueprint.rollout_path
     return SessionConfigured(
         session_id=session.thread_id,
         forked_from_id=history.forked_from_id,
-        thread_name=name,
+        thread_name=past.name,
         model=settings.model,
         model_provider_id=settings.model_provider_id,
         approval_policy=settings.approval_policy,
         sandbox_policy=settings.sandbox_policy,
         cwd=settings.cwd,
         reasoning_effort=settings.effort,
-        initial_messages=messages,
-        rollout_path=None if path is None else str(path),
+        initial_messages=past.events,
+        rollout_path=session.ports.rollout_path,
     )
 
 
-def _other_model(previous: str | None, model: str) -> str:
-    return (
-        f"this thread was recorded with the model {previous!r} and goes on with {model!r}; "
-        f"choose {previous!r} again if its answers get worse"
-    )
+def _warn_of_model(session: Session, history: InitialHistory) -> None:
+    previous, model = history.last_model, session.settings.model
+    if isinstance(history, ResumedHistory) and previous not in (None, model):
+        message = (
+            f"this thread was recorded with the model {previous!r} and goes on with {model!r}; "
+            f"choose {previous!r} again if its answers get worse"
+        )
+        session.ports.tell(START, WarningEvent(message=message))

@@ -1,17 +1,18 @@
 """The funnel: the only way from a thread and its turns to history, rollout and clients."""
 
 import logging
-from collections.abc import Iterable, Sequence
-from typing import Final
+from typing import Final, TypeVar
 
 import attrs
 
-from actors.rollout import Recorder, RolloutFull
+from actors.rollout import Recorder, RolloutError, RolloutFull
+from messages.errors import EncodeError
 from messages.events import EventMsg, RawResponseItem
 from messages.ids import SubmissionId
 from messages.items import ResponseItem
 from messages.rollout import RolloutItem
 
+from .clean_text import cleaned
 from .history import History
 from .legacy import legacy_events
 from .ports import ThreadPorts
@@ -23,6 +24,8 @@ _log = logging.getLogger("actors")
 
 START: Final = SubmissionId("")
 """The submission id of whatever no client's submission caused."""
+
+T = TypeVar("T", bound=RolloutItem)
 
 
 @attrs.define(eq=False)
@@ -41,43 +44,62 @@ class Outlet:
 
     def emit(self, submission_id: SubmissionId, msg: EventMsg) -> None:
         """Persist an event as policy says, and publish it with its older forms."""
-        older = legacy_events(msg)
-        self.store((msg, *older))
-        self.publish(submission_id, msg)
-        for event in older:
-            self.publish(submission_id, event)
+        tell = self.ports.tell
+        for event in self.store((msg, *legacy_events(msg))):
+            tell(submission_id, event)
 
     def publish(self, submission_id: SubmissionId, msg: EventMsg) -> None:
         """Publish an event that is already stored, or that never is."""
         self.ports.tell(submission_id, msg)
 
-    def record(self, submission_id: SubmissionId, items: Sequence[ResponseItem]) -> None:
+    def record(
+        self, submission_id: SubmissionId, items: tuple[ResponseItem, ...], *, raw: bool = True
+    ) -> None:
         """
-        Take items into history and rollout, and publish each as `RawResponseItem`.
+        Take items into history and rollout; text that cannot be written is `cleaned`.
+
+        Args:
+            raw: Whether each is published as `RawResponseItem`.
 
         Raises:
             RolloutFull: The disk takes nothing and the buffer is full; the items
                 are in neither place.
+            messages.errors.EncodeError: As RolloutFull, for what has no form in JSON.
         """
-        if self.recorder is not None:
-            self.recorder.record(items)
+        # What is in no file may still be sent to a model, so it is cleaned as well.
+        items = cleaned(items) if self.recorder is None else _record(self.recorder, items)
         self.history.record(items)
-        for item in items:
-            self.publish(submission_id, RawResponseItem(item=item))
+        if raw:
+            for item in items:
+                self.ports.tell(submission_id, RawResponseItem(item=item))
 
-    def store(self, items: Iterable[RolloutItem]) -> None:
+    def store(self, items: tuple[T, ...]) -> tuple[T, ...]:
         """
         Hand records to the recorder without publishing them.
 
         When the disk takes nothing and the buffer is full they are dropped with a
         warning in the log: what a turn cannot do without goes through `record`.
+
+        Returns:
+            What to publish: the items, their text `cleaned` where it had to be.
         """
         if self.recorder is None:
-            return
+            return items
         try:
-            self.recorder.record(items)
-        except RolloutFull as error:
-            _log.warning("%s", error)
+            return _record(self.recorder, items)
+        except (RolloutFull, EncodeError) as error:
+            _log.warning("thread %s: a record is lost: %s", self.ports.thread_id, error)
+            return items
+
+    def store_all(self, items: tuple[RolloutItem, ...]) -> None:
+        """
+        Hand records to the recorder, or raise.
+
+        Raises:
+            RolloutFull: None of them was taken.
+        """
+        if self.recorder is not None:
+            _record(self.recorder, items)
 
     async def persist(self) -> None:
         """
@@ -89,13 +111,29 @@ class Outlet:
         if self.recorder is not None:
             await self.recorder.persist()
 
-    async def flush(self) -> None:
+    async def flush(self) -> str | None:
         """
         Wait until all that was recorded is acknowledged.
 
-        Raises:
-            RolloutNotWritten: The disk does not take it now; it stays buffered and
-                is tried again.
+        Returns:
+            Why it is not, for people; it stays buffered then and is tried again.
         """
         if self.recorder is not None:
-            await self.recorder.flush()
+            try:
+                await self.recorder.flush()
+            except RolloutError as error:
+                return f"not saved yet: {error}"
+        return None
+
+
+def _record(recorder: Recorder, items: tuple[T, ...]) -> tuple[T, ...]:
+    try:
+        recorder.record(items)
+    except EncodeError:
+        items = cleaned(items)
+        recorder.record(items)
+    except RolloutFull:
+        # Perhaps it is only what was to be written in a few milliseconds.
+        recorder.write_now()
+        recorder.record(items)
+    return items

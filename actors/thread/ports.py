@@ -4,6 +4,7 @@ from typing import Final, TypeAlias
 
 import attrs
 
+from actors.rollout import InitialHistory
 from actors.runtime import EventChannel, Mailbox, Reply, Subscription, Watch
 from messages.content import UserInputItem
 from messages.events import (
@@ -12,15 +13,18 @@ from messages.events import (
     ErrorEvent,
     Event,
     EventMsg,
-    SessionConfigured,
     StatusKind,
+    TurnAborted,
+    TurnAbortReason,
+    TurnComplete,
+    TurnStarted,
 )
 from messages.ids import SubmissionId, ThreadId, TurnId
-from messages.ops import Submission
+from messages.ops import Shutdown, Submission
 
 from .errors import ThreadClosed
 from .settings import SessionSettings
-from .states import ThreadState, next_state, status_after
+from .states import MARKS, ThreadState, next_state, status_after
 
 __all__ = ["EVENT_CAPACITY", "SUBMISSION_CAPACITY", "Steer", "ThreadMessage", "ThreadPorts"]
 
@@ -59,8 +63,13 @@ class ThreadPorts:
 
     Attributes:
         reader: The thread's own subscription, which `Thread.next_event` reads.
+        beginning:
+            Where the first life begins; the one that takes it sets it to None, so that
+            an old rollout is not kept in memory for as long as the thread lives.
         lives: How often the actor was started; 1 from its first start.
-        configured: The first event of the present life; None while starting.
+        open_turn:
+            The turn that clients were told has started, until they are told its end; over
+            all lives, so that they hear of each end exactly once (P3).
     """
 
     thread_id: ThreadId
@@ -70,13 +79,18 @@ class ThreadPorts:
     channel: EventChannel[Event]
     reader: Subscription[Event]
     status: Watch[AgentStatus]
+    beginning: InitialHistory | None
     state: ThreadState = ThreadState.STARTING
     lives: int = 0
-    configured: SessionConfigured | None = None
+    open_turn: TurnId | None = None
 
     @classmethod
     def open(
-        cls, thread_id: ThreadId, rollout_path: str | None, settings: SessionSettings
+        cls,
+        thread_id: ThreadId,
+        rollout_path: str | None,
+        settings: SessionSettings,
+        beginning: InitialHistory,
     ) -> "ThreadPorts":
         """Make the ends of a thread that has not started yet."""
         channel = EventChannel[Event](capacity=EVENT_CAPACITY)
@@ -92,23 +106,25 @@ class ThreadPorts:
             channel=channel,
             reader=channel.subscribe(from_seq=1),
             status=Watch[AgentStatus](StatusKind.PENDING_INIT),
+            beginning=beginning,
         )
 
     def become(self, state: ThreadState) -> None:
         """Move to another state; see `states.THREAD_MOVES`."""
         self.state = next_state(self.state, state)
 
-    def tell(self, submission_id: SubmissionId, msg: EventMsg, *, turn: bool = True) -> None:
+    def tell(self, submission_id: SubmissionId, msg: EventMsg, *, marks: bool = True) -> None:
         """
         Publish an event, and let the status follow from it.
 
         Args:
-            turn: Whether an error is one of the agent's work.  A refused op is
-                none, and leaves the status alone.
+            marks:
+                Whether the status follows.  Not from a refused op, which is no work of
+                the agent's, and not from the end of a failed turn, of which the error
+                says more (L17).
         """
-        status = status_after(msg)
-        if status is not None and (turn or not isinstance(msg, ErrorEvent)):
-            self.status.set(status)
+        if msg.__class__ in MARKS:
+            self._mark(msg, marks=marks)
         channel = self.channel
         channel.publish(Event(id=submission_id, msg=msg, seq=channel.next_seq))
 
@@ -116,7 +132,14 @@ class ThreadPorts:
         self, submission_id: SubmissionId, message: str, info: CodexErrorInfo | None
     ) -> None:
         """Answer a submission that nothing came of."""
-        self.tell(submission_id, ErrorEvent(message=message, codex_error_info=info), turn=False)
+        self.tell(submission_id, ErrorEvent(message=message, codex_error_info=info), marks=False)
+
+    def end_open_turn(self) -> None:
+        """Tell the end of a turn that a crash left open, unless there is none."""
+        turn_id = self.open_turn
+        if turn_id is not None:
+            aborted = TurnAborted(turn_id=turn_id, reason=TurnAbortReason.INTERRUPTED)
+            self.tell(SubmissionId(turn_id), aborted)
 
     def end(self, state: ThreadState, last: tuple[SubmissionId, EventMsg] | None = None) -> None:
         """
@@ -128,13 +151,26 @@ class ThreadPorts:
         if self.channel.closed:
             return
         self.become(state)
+        self.end_open_turn()
         closed = ThreadClosed(self.thread_id)
         for message in self.mailbox.close():
-            if isinstance(message, Submission):
-                self.refuse(message.id, str(closed), None)
-            elif isinstance(message, Steer):
+            if isinstance(message, Steer):
                 message.reply.fail(closed)
+            elif isinstance(message, Submission) and not isinstance(message.op, Shutdown):
+                self.refuse(message.id, str(closed), None)
         if last is not None:
             self.tell(*last)
         self.channel.close()
         self.status.close()
+
+    def _mark(self, msg: EventMsg, *, marks: bool) -> None:
+        match msg:
+            case TurnStarted(turn_id=turn_id):
+                self.open_turn = turn_id
+            case TurnComplete() | TurnAborted():
+                self.open_turn = None
+            case _:  # the others say nothing about turns
+                pass
+        status = status_after(msg)
+        if marks and status is not None:
+            self.status.set(status)

@@ -1,5 +1,6 @@
 """The history as a model may see it: every call answered, no answer without a call."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Final
 
@@ -28,25 +29,29 @@ def for_model(items: Sequence[ResponseItem], *, images: bool) -> tuple[ResponseI
     """
     Prepare a history for a request; *items* stay as they are.
 
-    A call without an output gets one that says `ABORTED_OUTPUT`, right behind
-    it; an output without a call is left out, as are ghost snapshots; without
-    *images* each image becomes a line of text.
+    A call without an output behind it gets one that says `ABORTED_OUTPUT`, right
+    behind it; an output without a call of its own before it is left out, as are
+    ghost snapshots; without *images* each image becomes a line of text.
 
     Source:
         Codex, ``ContextManager::for_prompt``.
     """
-    answered = {item.call_id for item in items if isinstance(item, _OUTPUTS)}
-    called: set[str] = set()
+    # Outputs that still come, and calls kept so far whose output is one of them.
+    coming = Counter(item.call_id for item in items if isinstance(item, _OUTPUTS))
+    waiting: Counter[str] = Counter()
     kept: list[ResponseItem] = []
     for item in items:
         call_id = call_id_of(item)
         if call_id is not None:
-            called.add(call_id)
             kept.append(item)
-            if call_id not in answered:
+            if coming[call_id] > waiting[call_id]:
+                waiting[call_id] += 1
+            else:
                 kept.append(_aborted(item, call_id))
         elif isinstance(item, _OUTPUTS):
-            if item.call_id in called:
+            coming[item.call_id] -= 1
+            if waiting[item.call_id]:
+                waiting[item.call_id] -= 1
                 kept.append(item)
         elif not isinstance(item, GhostSnapshot):
             kept.append(item)

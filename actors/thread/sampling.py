@@ -8,12 +8,16 @@ from actors.models import (
     ModelError,
     ModelProvider,
     ModelRequest,
+    StreamDisconnected,
     TurnState,
+    UnexpectedStatus,
+    UsageLimitReached,
     retry_delay,
 )
 from actors.rollout import RolloutFull
 from actors.runtime import World
 from actors.tools import ToolContext, ToolRouter
+from messages.errors import EncodeError
 from messages.events import ResponseStreamDisconnected, StreamError
 from messages.ids import SubmissionId
 
@@ -87,28 +91,39 @@ class Sampler:
         self.attempt = None
 
     async def _attempt(self) -> Sampled:
-        failure: ModelError | RolloutFull | None = None
         self.progress.move(TurnPhase.SAMPLING)
         async with trio.open_nursery() as nursery:
             calls = self.running = ToolCalls(self.router, self.tools, nursery)
             attempt = self.attempt = Attempt(
                 self.context, self.outlet, self.router, calls, self.world.new_id
             )
-            # Caught in here, where it is still one error: the nursery would wrap it.
-            try:
-                async with self.provider.stream(self._request()) as stream:
-                    async for event in stream:
-                        attempt.take(event)
-            except (ModelError, RolloutFull) as error:
-                failure = error
-            if len(calls):
+            # In here, where an error is still one error: the nursery would wrap it.
+            failure = await self._play(attempt)
+            if len(calls) and self.attempt is attempt:
                 self.progress.move(TurnPhase.TOOLS)
+        if self.attempt is not attempt:
+            # A provider or tool that did not stop in time: the turn has ended without us.
+            await trio.sleep_forever()  # in a cancelled scope, so not for long
         self.attempt = None
         self._record_outputs()
         calls.check()
         if failure is not None:
             raise failure
         return Sampled(needs_follow_up=len(calls) > 0, last_message=attempt.last_message)
+
+    async def _play(self, attempt: Attempt) -> Exception | None:
+        """Act on the events of one response; return what broke it off."""
+        try:
+            async with self.provider.stream(self._request()) as stream:
+                # To its end in any case: it may be a generator, which minds being dropped.
+                async for event in stream:
+                    if self.attempt is attempt:  # else abandoned; see _attempt
+                        attempt.take(event)
+        except (ModelError, RolloutFull, EncodeError) as error:
+            return error
+        if attempt.completed or self.attempt is not attempt:
+            return None
+        return StreamDisconnected("stream closed before response.completed")
 
     def _record_outputs(self) -> None:
         calls, self.running = self.running, None
@@ -137,27 +152,43 @@ class Sampler:
 
     async def _before_retry(self, error: ModelError, retries: int) -> None:
         """Wait for the next attempt, or raise *error* because there is none."""
+        self._note_limits(error)
         provider = self.provider.info
-        window = self.context.model_info.effective_context_window
-        if isinstance(error, ContextWindowExceeded) and window is not None:
-            self.outlet.usage.fill(window)
-            self.outlet.emit(self._id, self.outlet.usage.event())
         delay = retry_delay(
             error, failures=retries, provider=provider, random=self.world.random.random()
         )
         if delay is None:
             raise error
-        status = getattr(error.info, "http_status_code", None)
+        before = error.before_stream
+        limit = provider.request_max_retries if before else provider.stream_max_retries
         self.outlet.emit(
             self._id,
             StreamError(
-                message=f"Reconnecting... {retries}/{provider.stream_max_retries}",
-                codex_error_info=ResponseStreamDisconnected(http_status_code=status),
+                message=f"Reconnecting... {retries}/{limit}",
+                codex_error_info=ResponseStreamDisconnected(http_status_code=_status(error)),
                 additional_details=str(error),
             ),
         )
         await trio.sleep(delay)
 
+    def _note_limits(self, error: ModelError) -> None:
+        """Tell clients what an error says about windows and limits."""
+        usage, window = self.outlet.usage, self.context.model_info.effective_context_window
+        if isinstance(error, ContextWindowExceeded) and window is not None:
+            usage.fill(window)
+        elif isinstance(error, UsageLimitReached) and error.rate_limits is not None:
+            usage.heard(error.rate_limits)
+        else:
+            return
+        self.outlet.emit(self._id, usage.event())
+
     @property
     def _id(self) -> SubmissionId:
         return SubmissionId(self.context.turn_id)
+
+
+def _status(error: ModelError) -> int | None:
+    if isinstance(error, UnexpectedStatus):
+        return error.status
+    status: int | None = getattr(error.info, "http_status_code", None)
+    return status

@@ -6,7 +6,7 @@ from pathlib import Path
 import attrs
 
 from actors.models import ModelProvider
-from actors.rollout import InitialHistory, Journal, PersistMode, SessionIndex
+from actors.rollout import Journal, PersistMode, SessionIndex
 from actors.runtime import World
 from actors.tools import Tool
 from messages.ids import ThreadId
@@ -41,19 +41,18 @@ class ThreadServices:
 @attrs.frozen(kw_only=True)
 class ThreadBlueprint:
     """
-    What makes one thread; the same for all its lives, except where it goes on from.
+    What makes one thread; the same for all its lives.
 
     Attributes:
         settings: As the client asked for them; a rollout's own base instructions
             go before the model's, behind those in here.
-        history: Where its first life begins; later ones begin with the rollout.
+        dynamic_tools: The client's own; each can be used.
         rollout_path: Where the rollout is or will be; None for an ephemeral thread,
             which is not recorded and so cannot come back after a crash.
     """
 
     thread_id: ThreadId
     settings: SessionSettings
-    history: InitialHistory
     mode: PersistMode
     originator: str
     cli_version: str

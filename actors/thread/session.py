@@ -4,7 +4,7 @@ import attrs
 
 from actors.models import ModelInfo
 from actors.tools import ToolRouter
-from messages.ids import ThreadId, TurnId
+from messages.ids import SubmissionId, ThreadId, TurnId
 from messages.value import Json
 
 from .answers import OpenQuestions
@@ -27,8 +27,9 @@ class Session:
         settings: In force for the next turn.
         told_settings: Those the model was last told of.
         previous_model: The model asked last; None before the first turn.
-        has_context: Whether the initial context is in the history of this life.
-            A resumed thread's waits for its first turn, which may change settings.
+        has_context:
+            Whether the history is known to hold the initial context.  A resumed thread's
+            waits for its first turn, which may change settings.
         turn: The running turn.
         mcp_config: The last one asked for; None when never.
     """
@@ -79,24 +80,33 @@ class Session:
             output_schema=output_schema,
         )
 
-    def seed_context(self) -> None:
+    def seed_context(self, submission_id: SubmissionId = START) -> None:
         """
-        Record the initial context, unless it already is in the history.
+        Record the initial context, as far as the history does not hold it.
 
         A resumed history whose context still says the same is left alone: Codex
         repeats all of it on every resume (L24).
+
+        Raises:
+            RolloutFull: See `Outlet.record`; it is tried again at the next turn.
         """
         if self.has_context:
             return
-        self.has_context = True
         known = self.outlet.history.items
         wanted = initial_context(self.settings)
-        self.outlet.record(START, [item for item in wanted if not is_last_word(item, known)])
+        fresh = tuple(item for item in wanted if not is_last_word(item, known))
+        self.outlet.record(submission_id, fresh)
+        self.has_context = True
         self.told_settings = self.settings
 
     def record_updates(self, context: TurnContext) -> None:
-        """Tell the model, in the history, what changed since it was last told."""
+        """
+        Tell the model, in the history, what changed since it was last told.
+
+        Raises:
+            RolloutFull: See `Outlet.record`.
+        """
         updates = settings_updates(self.told_settings, context, previous_model=self.previous_model)
-        self.told_settings = context.settings
         if updates:
-            self.outlet.record(START, updates)
+            self.outlet.record(SubmissionId(context.turn_id), updates)
+        self.told_settings = context.settings

@@ -1,6 +1,6 @@
 """A thread's settings, and the immutable context a turn runs in."""
 
-import os.path
+from pathlib import Path
 from typing import TypeVar
 
 import attrs
@@ -214,6 +214,6 @@ def _or(new: T | None, old: T) -> T:
 
 
 def _absolute(cwd: str) -> str:
-    if not os.path.isabs(cwd):
+    if not Path(cwd).is_absolute():
         raise SettingsRejected(f"cwd is not absolute: {cwd}")
     return cwd

@@ -1,6 +1,7 @@
 """The states of a thread and of a turn, and which may follow which."""
 
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from enum import Enum
 from typing import Final
 
@@ -23,6 +24,7 @@ from messages.events import (
 from .errors import InvalidTransition
 
 __all__ = [
+    "MARKS",
     "THREAD_MOVES",
     "TURN_MOVES",
     "ThreadState",
@@ -45,23 +47,28 @@ class ThreadState(Enum):
     FAILED = "failed"
 
 
+# From where a thread serves.  It fails there without a restart in between when it
+# keeps no rollout to come back from, or crashed too often.
+_GOING_DOWN: Final = frozenset(
+    {ThreadState.CLOSING, ThreadState.CLOSED, ThreadState.RESTARTING, ThreadState.FAILED}
+)
+
 THREAD_MOVES: Final[Mapping[ThreadState, frozenset[ThreadState]]] = {
     ThreadState.STARTING: frozenset(
         {ThreadState.IDLE, ThreadState.CLOSING, ThreadState.CLOSED, ThreadState.FAILED}
     ),
-    ThreadState.IDLE: frozenset(
-        {ThreadState.RUNNING, ThreadState.CLOSING, ThreadState.CLOSED, ThreadState.RESTARTING}
-    ),
-    ThreadState.RUNNING: frozenset(
-        {ThreadState.IDLE, ThreadState.CLOSING, ThreadState.CLOSED, ThreadState.RESTARTING}
-    ),
+    ThreadState.IDLE: _GOING_DOWN | {ThreadState.RUNNING},
+    ThreadState.RUNNING: _GOING_DOWN | {ThreadState.IDLE},
     # A crash while closing is not worth a restart: the user wanted the end.
     ThreadState.CLOSING: frozenset({ThreadState.CLOSED, ThreadState.FAILED}),
     ThreadState.RESTARTING: frozenset({ThreadState.IDLE, ThreadState.CLOSED, ThreadState.FAILED}),
     ThreadState.CLOSED: frozenset(),
     ThreadState.FAILED: frozenset(),
 }
-"""For each state those that may follow; `CLOSED` from anywhere alive is cancellation."""
+"""
+For each state those that may follow.  `CLOSED` from anywhere alive is cancellation, and
+whatever is alive can fail: a thread must be able to end, whoever ends it.
+"""
 
 
 class TurnPhase(Enum):
@@ -105,9 +112,18 @@ def next_state(before: ThreadState, after: ThreadState) -> ThreadState:
 
 @attrs.define(eq=False)
 class TurnProgress:
-    """One turn's way through `TURN_MOVES`."""
+    """
+    One turn's way through `TURN_MOVES`.
+
+    Attributes:
+        phase: Where it is.  `TurnPhase.WAITING` as long as a question to a client is
+            open, whatever goes on beside it.
+    """
 
     phase: TurnPhase = TurnPhase.STARTED
+    _questions: int = attrs.field(default=0, init=False)
+    # Where it would be without its questions.
+    _behind: TurnPhase = attrs.field(default=TurnPhase.STARTED, init=False)
 
     @property
     def ended(self) -> bool:
@@ -118,6 +134,9 @@ class TurnProgress:
         """
         Go on to another phase; staying where it is does nothing.
 
+        While questions are open, only an end shows at once, and any other phase when the
+        last of them is closed.
+
         Raises:
             InvalidTransition: The table does not allow it; nothing changed.
         """
@@ -125,7 +144,30 @@ class TurnProgress:
             return
         if after not in TURN_MOVES[self.phase]:
             raise InvalidTransition("turn", self.phase.value, after.value)
-        self.phase = after
+        if self._questions and after not in _ENDS:
+            self._behind = after
+        else:
+            self.phase = after
+
+    @contextmanager
+    def waiting(self) -> Generator[None]:
+        """
+        Wait for a client for as long as the block lasts; blocks may overlap.
+
+        Raises:
+            InvalidTransition: The turn has ended, or not begun to ask the model.
+        """
+        before = self.phase
+        self.move(TurnPhase.WAITING)
+        if not self._questions:
+            self._behind = before
+        self._questions += 1
+        try:
+            yield
+        finally:
+            self._questions -= 1
+            if not self._questions and not self.ended:
+                self.move(self._behind)
 
 
 _ABORTS: Final[Mapping[TurnAbortReason, str]] = {
@@ -135,14 +177,17 @@ _ABORTS: Final[Mapping[TurnAbortReason, str]] = {
 }
 
 
+MARKS: Final = frozenset({TurnStarted, TurnComplete, TurnAborted, ErrorEvent, ShutdownComplete})
+"""Classes of the events that say something about the agent's status; see `status_after`."""
+
+
 def status_after(event: EventMsg) -> AgentStatus | None:
     """
     Tell what an event makes of the agent's status; None leaves it.
 
     Source:
-        Codex, ``agent_status_from_event``.  There any error marks the agent as
-        errored; ours asks first whether a turn is meant (`affects_turn` of the
-        funnel), so that a refused rename does not look like a failed turn.
+        Codex, ``agent_status_from_event``.  There any error marks the agent as errored,
+        and the end of a failed turn as completed; see `ThreadPorts.tell` for ours.
     """
     match event:
         case TurnStarted():

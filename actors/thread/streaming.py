@@ -32,6 +32,7 @@ from messages.turn_items import (
 )
 
 from .calls import ToolCalls
+from .clean_text import cleaned
 from .legacy import legacy_events
 from .outlet import Outlet
 from .settings import TurnContext
@@ -66,9 +67,12 @@ class Attempt:
     _router: ToolRouter
     _calls: ToolCalls
     _new_id: Callable[[], str]
-    last_message: str | None = None
-    completed: bool = False
-    _active: TurnItem | None = None
+    last_message: str | None = attrs.field(default=None, init=False)
+    completed: bool = attrs.field(default=False, init=False)
+    # The item that deltas are pieces of; announced last and not finished.
+    _active: TurnItem | None = attrs.field(default=None, init=False)
+    # Ids that clients know from an ItemStarted, until they get the ItemCompleted.
+    _announced: set[str] = attrs.field(factory=set[str], init=False)
     _staged: list[_Staged] = attrs.field(factory=list[_Staged], init=False)
 
     def take(self, event: ResponseEvent) -> None:
@@ -136,9 +140,11 @@ class Attempt:
         turn_item = self._visible(item)
         if turn_item is not None:
             self._active = turn_item
+            self._announced.add(_id_of(turn_item))
             self._tell(self._started(turn_item))
 
     def _finish(self, item: ResponseItem) -> None:
+        item = cleaned(item)
         call = self._router.parse(item)
         if call is not None:
             self.commit()
@@ -151,12 +157,7 @@ class Attempt:
         turn_item = self._visible(item)
         if turn_item is None:
             return ()
-        if self._active is None:
-            self._outlet.publish(self._id, self._started(turn_item))
-        elif _id_of(turn_item) != _id_of(self._active):
-            # The model did not name the item; it keeps the id it was announced with.
-            turn_item = _with_id(turn_item, _id_of(self._active))
-        self._active = None
+        turn_item = self._as_announced(turn_item)
         if isinstance(turn_item, AgentMessageItem):
             self.last_message = "".join(part.text for part in turn_item.content) or None
         done = ItemCompleted(
@@ -166,6 +167,22 @@ class Attempt:
         for msg in told:
             self._outlet.publish(self._id, msg)
         return told
+
+    def _as_announced(self, item: TurnItem) -> TurnItem:
+        """Find the announcement of a finished item, or announce it now."""
+        active = self._active
+        if _id_of(item) in self._announced:
+            self._announced.remove(_id_of(item))
+            if active is not None and _id_of(active) == _id_of(item):
+                self._active = None
+        elif active is not None and type(active) is type(item):
+            # The model did not name it both times; it keeps the id it was announced with.
+            item = _with_id(item, _id_of(active))
+            self._announced.discard(_id_of(item))
+            self._active = None
+        else:
+            self._outlet.publish(self._id, self._started(item))
+        return item
 
     def _visible(self, item: ResponseItem) -> TurnItem | None:
         turn_item = parse_turn_item(item, self._new_id)

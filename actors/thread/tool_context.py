@@ -7,13 +7,13 @@ import attrs
 from actors.runtime import World
 from messages.events import DynamicToolCallRequest, EventMsg, ExecApprovalRequest
 from messages.ids import SubmissionId, ThreadId, TurnId
-from messages.ops import DynamicToolResult, ReviewDecision
+from messages.ops import DynamicToolResult, ReviewDecision, ReviewDecisionKind
 from messages.settings import AskForApproval, SandboxPolicy, TruncationPolicy
 
 from .answers import OpenQuestions
 from .outlet import Outlet
 from .settings import TurnContext
-from .states import TurnPhase, TurnProgress
+from .states import TurnProgress
 
 __all__ = ["TurnTools"]
 
@@ -66,28 +66,42 @@ class TurnTools:
         """
         Ask whether a command may run, and wait for the answer as long as it takes.
 
+        Nobody is asked once the turn has ended: that is a denial.
+
         Cancellation:
             The question is withdrawn.
         """
-        answer = await self._ask(request.approval_id or request.call_id, request)
-        return cast("ReviewDecision", answer)  # the actor answers it with nothing else
+        key = request.approval_id or request.call_id
+        if key in self._questions:
+            # The model gave two calls one id.  What is said to one must not count for
+            # the other, so this question gets an id of its own.
+            key = self.world.new_id()
+            request = attrs.evolve(request, approval_id=key)
+        answer = await self._ask(key, request)
+        # The actor answers it with nothing else.
+        return cast("ReviewDecision", answer or ReviewDecisionKind.DENIED)
 
     async def ask_client(self, request: DynamicToolCallRequest) -> DynamicToolResult | None:
         """
         Let the client run one of its own tools, and wait for what it gives.
 
+        Returns:
+            None when the client cannot be asked: the turn has ended, or the call has the
+            id of one that the client is running.
+
         Cancellation:
             The question is withdrawn; a later answer is for nobody.
         """
+        if request.call_id in self._questions:
+            return None
         answer = await self._ask(request.call_id, request)
         return cast("DynamicToolResult | None", answer)  # as above
 
     async def _ask(self, key: str, request: ExecApprovalRequest | DynamicToolCallRequest) -> object:
-        self._progress.move(TurnPhase.WAITING)
-        # Registered before it is published: a quick client's answer must find it.
-        answered = self._questions.open(key, request)
-        self.emit(request)
-        answer = await self._questions.wait(key, answered)
-        if not self._progress.ended and not self._questions.questions():
-            self._progress.move(TurnPhase.TOOLS)
-        return answer
+        if self._progress.ended:
+            return None
+        with self._progress.waiting():
+            # Registered before it is published: a quick client's answer must find it.
+            answered = self._questions.open(key, request)
+            self.emit(request)
+            return await self._questions.wait(key, answered)

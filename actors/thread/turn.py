@@ -8,9 +8,10 @@ import attrs
 import trio
 
 from actors.models import InvalidImage, ModelError
-from actors.rollout import RolloutError
+from actors.rollout import RolloutError, RolloutFull
 from actors.tools import FatalToolError
 from messages.content import UserInputItem
+from messages.errors import EncodeError
 from messages.events import (
     CodexErrorCode,
     CodexErrorInfo,
@@ -22,7 +23,9 @@ from messages.events import (
 from messages.ids import SubmissionId, TurnId
 from messages.items import Message
 from messages.turn_items import UserMessageItem
+from messages.value import Json
 
+from .clean_text import cleaned
 from .errors import TurnFailed
 from .outlet import Outlet
 from .prompt import without_images
@@ -42,10 +45,21 @@ PENDING_CAPACITY: Final = 64
 
 @attrs.frozen
 class PendingInput:
-    """Input that joins a running turn, by the submission that brought it."""
+    """
+    Input for a turn, by what brought it.
 
-    id: SubmissionId
+    Attributes:
+        id: The submission; None for a steer, which is none.
+        output_schema: For the turn that this input starts; not for one that it joins.
+        after_stop:
+            Whether the turn had been told to stop before, so that this is meant for
+            the next one.
+    """
+
+    id: SubmissionId | None
     items: tuple[UserInputItem, ...]
+    output_schema: Json = None
+    after_stop: bool = False
 
 
 @attrs.define(eq=False)
@@ -56,7 +70,6 @@ class Turn:
     Attributes:
         scope: Cancelled to stop the turn.
         pending: Input, and records of the user's commands, that came while it ran.
-        beside: Scopes of the user's commands that run beside it, and stop with it.
         sampler: Makes its model requests; None for turns without a model.
         last_message: The model's last words so far.
         ended: Set when the turn has had its end and clients were told.
@@ -68,7 +81,6 @@ class Turn:
     progress: TurnProgress = attrs.field(factory=TurnProgress)
     scope: trio.CancelScope = attrs.field(factory=trio.CancelScope)
     pending: deque[PendingInput | Message] = attrs.field(factory=deque[PendingInput | Message])
-    beside: list[trio.CancelScope] = attrs.field(factory=list[trio.CancelScope])
     last_message: str | None = None
     ended: trio.Event = attrs.field(factory=trio.Event)
 
@@ -77,11 +89,15 @@ class Turn:
         """The id of the submission that started it."""
         return self.context.turn_id
 
-    def stop(self) -> None:
-        """Cancel the turn and the user's commands beside it."""
-        self.scope.cancel()
-        for scope in self.beside:
-            scope.cancel()
+    @property
+    def stopping(self) -> bool:
+        """Whether it was told to stop."""
+        return self.scope.cancel_called
+
+    @property
+    def has_room(self) -> bool:
+        """Whether one more input may wait for the next request."""
+        return len(self.pending) < PENDING_CAPACITY
 
     def __repr__(self) -> str:
         return f"<turn {self.id} {self.progress.phase.value}, {len(self.pending)} inputs waiting>"
@@ -109,8 +125,8 @@ async def run_turn(turn: Turn, sampler: Sampler, outlet: Outlet) -> TurnPhase:
     except TurnFailed as error:
         return _failed(turn, outlet, error.message, error.info)
     except FatalToolError as error:
-        return _failed(turn, outlet, f"Fatal error: {error}", None)
-    except RolloutError as error:
+        return _failed(turn, outlet, str(error), None)
+    except (RolloutError, EncodeError) as error:
         return _failed(turn, outlet, f"the turn cannot be recorded: {error}", None)
     return TurnPhase.COMPLETED
 
@@ -165,9 +181,14 @@ async def _record_input(
     turn: Turn, outlet: Outlet, items: tuple[UserInputItem, ...], new_id: Callable[[], str]
 ) -> None:
     submission_id = SubmissionId(turn.id)
-    message = await message_from_input(items)
-    outlet.record(submission_id, (message,))
-    item = UserMessageItem(id=new_id(), content=items)
+    message = cleaned(await message_from_input(items))
+    try:
+        outlet.record(submission_id, (message,))
+    except RolloutFull:
+        # A big image behind what a new thread has waiting for its file.
+        await outlet.persist()
+        outlet.record(submission_id, (message,))
+    item = UserMessageItem(id=new_id(), content=cleaned(items))
     thread_id = turn.context.thread_id
     outlet.emit(submission_id, ItemStarted(thread_id=thread_id, turn_id=turn.id, item=item))
     outlet.emit(submission_id, ItemCompleted(thread_id=thread_id, turn_id=turn.id, item=item))

@@ -2,8 +2,9 @@
 
 import base64
 import mimetypes
+import os
+import stat
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Final
 
 import trio
@@ -48,7 +49,12 @@ async def message_from_input(items: Iterable[UserInputItem]) -> Message:
                 parts.extend(_framed("<image>", url))
             case LocalImageInput(path=path):
                 number += 1
-                parts.extend(await trio.to_thread.run_sync(_local_image, path, number))
+                parts.extend(
+                    # Abandoned: a network disk may take its time.
+                    await trio.to_thread.run_sync(
+                        _local_image, path, number, abandon_on_cancel=True
+                    )
+                )
             case SkillInput() | MentionInput() | UnknownInput():
                 pass
     return Message(role="user", content=tuple(parts))
@@ -63,14 +69,26 @@ def _local_image(path: str, number: int) -> tuple[ContentItem, ...]:
     if not kind.startswith("image/"):
         return (_not_attached(path, "it is not an image by its name"),)
     try:
-        with Path(path).open("rb") as file:
-            data = file.read(MAX_IMAGE_BYTES + 1)
-    except OSError as error:
-        return (_not_attached(path, error.strerror or str(error)),)
+        data = _read(path)
+    except (OSError, ValueError) as error:  # a path with a null character is a ValueError
+        reason = error.strerror if isinstance(error, OSError) else None
+        return (_not_attached(path, reason or str(error)),)
     if len(data) > MAX_IMAGE_BYTES:
         return (_not_attached(path, f"it is larger than {MAX_IMAGE_BYTES} bytes"),)
     text = base64.b64encode(data).decode("ascii")
     return _framed(f"<image name=[Image #{number}]>", f"data:{kind};base64,{text}")
+
+
+def _read(path: str) -> bytes:
+    # Not blocking, or a named pipe without a writer would hold us up for ever.
+    with open(path, "rb", opener=_open_nonblocking) as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise ValueError("it is not a file")
+        return file.read(MAX_IMAGE_BYTES + 1)
+
+
+def _open_nonblocking(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def _not_attached(path: str, reason: str) -> InputText:

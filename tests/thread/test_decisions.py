@@ -63,6 +63,7 @@ EVERY_OP: dict[type, ops.Op] = {
 }
 
 ALWAYS = {
+    ops.Interrupt: Action.INTERRUPT,
     ops.OverrideTurnContext: Action.CONFIGURE,
     ops.ExecApproval: Action.ANSWER,
     ops.PatchApproval: Action.ANSWER,
@@ -76,7 +77,6 @@ ALWAYS = {
 BY_STATE = {
     ops.UserInput: (Action.START_TURN, Action.JOIN_TURN),
     ops.UserTurn: (Action.START_TURN, Action.JOIN_TURN),
-    ops.Interrupt: (Action.NOTHING, Action.INTERRUPT),
 }
 
 
@@ -85,7 +85,7 @@ def test_the_list_of_ops_is_complete() -> None:
     assert set(EVERY_OP) == set(get_args(ops.Op))
 
 
-@pytest.mark.parametrize(("kind", "runs"), itertools.product(EVERY_OP, (False, True)))
+@pytest.mark.parametrize(("kind", "runs"), list(itertools.product(EVERY_OP, (False, True))))
 def test_each_op_has_its_decision_in_each_state(kind: type, runs: bool) -> None:
     """Ops that nothing can come of are refused with the op's own name."""
     decision = decide(EVERY_OP[kind], turn_runs=runs, keeps_rollout=True)

@@ -31,7 +31,7 @@ from messages.ids import TurnId
 TURN = TurnId("t1")
 
 
-@pytest.mark.parametrize(("before", "after"), itertools.product(ThreadState, ThreadState))
+@pytest.mark.parametrize(("before", "after"), list(itertools.product(ThreadState, ThreadState)))
 def test_thread_moves_as_its_table_says_over_all_pairs(
     before: ThreadState, after: ThreadState
 ) -> None:
@@ -43,7 +43,7 @@ def test_thread_moves_as_its_table_says_over_all_pairs(
             next_state(before, after)
 
 
-@pytest.mark.parametrize(("before", "after"), itertools.product(TurnPhase, TurnPhase))
+@pytest.mark.parametrize(("before", "after"), list(itertools.product(TurnPhase, TurnPhase)))
 def test_turn_moves_as_its_table_says_over_all_pairs(before: TurnPhase, after: TurnPhase) -> None:
     """A refused move leaves the phase as it was."""
     progress = TurnProgress(before)

@@ -1,0 +1,34 @@
+"""
+The command line: ``treadle exec`` and ``treadle threads``.
+
+Its modules are imported when `main` runs, and not before.
+"""
+
+import signal
+from collections.abc import Sequence
+
+__all__ = ["main"]
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """
+    Run the command.
+
+    Args:
+        words: The arguments; those of the process if None.
+
+    Returns:
+        The exit code.  Whatever the user can do something about was told in one
+        line on standard error.
+    """
+    try:
+        # Inside, so that Ctrl-C while Python reads modules ends without a traceback.
+        from .command import run_command  # noqa: PLC0415
+
+        code = run_command(words)
+    except KeyboardInterrupt:
+        code = 130
+    if words is None:
+        # The process ends now; one more Ctrl-C must not change how.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+    return code

@@ -1,0 +1,143 @@
+"""
+The grammar of the command line: from words to a request.
+
+Imports nothing of the runtime, so that help and complaints come fast.
+"""
+
+from collections.abc import Sequence
+from typing import Annotated, Final, TypeAlias
+
+from cyclopts import App, CycloptsError, Parameter, UnusedCliTokensError
+
+from .errors import UsageError
+from .options import ExecOptions, ForkOptions, HomeOptions, ListOptions, ResumeOptions
+from .requests import ExecRequest, ForkRequest, Latest, ListRequest, Request, ShowRequest
+from .words import commands_first
+
+__all__ = ["make_app", "read_command_line"]
+
+
+def read_command_line(words: Sequence[str]) -> Request | None:
+    """
+    Tell what is to be done; None when it was done already, such as showing help.
+
+    Raises:
+        UsageError: The words make no sense.
+    """
+    app = make_app()
+    try:
+        command, bound, _ = app.parse_args(
+            commands_first(words), print_error=False, exit_on_error=False, verbose=False
+        )
+    except CycloptsError as exc:
+        if isinstance(exc, UnusedCliTokensError):
+            problem = f"too many arguments: {' '.join(exc.unused_tokens or ())}"
+        else:
+            problem = " ".join(str(exc).split()).removesuffix(".")
+        chain = " ".join(("treadle", *(exc.command_chain or ())))
+        raise UsageError(f"{problem[:1].lower()}{problem[1:]}; see '{chain} --help'") from exc
+    # Only read here, and not run by cyclopts, although it could: signals, exit codes
+    # and the order of errors and output are ours.
+    request: Request | None = command(*bound.args, **bound.kwargs)
+    return request
+
+
+def make_app() -> App:
+    """Build the parser."""
+    app = App(
+        name="treadle",
+        help="Conversations of AI agents that run, survive and come back.",
+        version=_version,
+        help_format="plaintext",  # the others load a parser of markup, 70 ms
+        default_parameter=Parameter(negative=(), show_default=False),
+    )
+    execute = App(name="exec", usage="Usage: treadle exec [resume THREAD] [OPTIONS] [PROMPT]")
+    execute.default(_exec)
+    execute.command(_resume, name="resume")
+    app.command(execute)
+    threads = App(name="threads", usage="Usage: treadle threads [show|fork THREAD] [OPTIONS]")
+    threads.default(_list)
+    threads.command(_show, name="show")
+    threads.command(_fork, name="fork")
+    app.command(threads)
+    return app
+
+
+_PAGE: Final = 20
+"""Threads in a list when nobody says how many."""
+
+_TOO_MANY: Final = 1_000_000_000
+
+_Prompt: TypeAlias = Annotated[
+    str | None, Parameter(help="What to say; '-', or nothing, reads standard input.")
+]
+_Thread: TypeAlias = Annotated[str, Parameter(help="Its id, its name, or the path of its rollout.")]
+
+
+def _exec(prompt: _Prompt = None, /, *, options: ExecOptions | None = None) -> Request:
+    """
+    Run one turn: give the model a prompt and show what it does.
+
+    The conversation goes to standard output, notes go to standard error.
+    Commands of the model run without asking: nobody is there to answer.
+
+    Exit codes: 0 the turn came to its end, 1 it failed, 2 something about the
+    command was wrong, 128 plus the number of the signal that ended it.
+    """
+    return ExecRequest(options=options or ExecOptions(), prompt=prompt)
+
+
+def _resume(
+    thread: Annotated[
+        str | None,
+        Parameter(help="Its id, its name, or the path of its rollout; with --last the prompt."),
+    ] = None,
+    prompt: _Prompt = None,
+    /,
+    *,
+    options: ResumeOptions | None = None,
+) -> Request:
+    """Run one turn in a recorded thread."""
+    options = options or ResumeOptions()
+    if options.last:
+        if prompt is not None:
+            raise UsageError("with --last there is only a prompt; leave out the thread or --last")
+        resume = Latest(anywhere=options.all)
+        return ExecRequest(options=options, prompt=thread, resume=resume)
+    if options.all:
+        raise UsageError("--all belongs to --last; add it, or leave out --all")
+    if not thread:
+        raise UsageError("no thread to resume: name one, or take the newest with --last")
+    return ExecRequest(options=options, prompt=prompt, resume=thread)
+
+
+def _list(*, options: ListOptions | None = None) -> Request:
+    """List, read and fork recorded threads; those that changed last come first."""
+    options = options or ListOptions()
+    limit = _number("--limit", options.limit)
+    return ListRequest(options=options, limit=limit or _PAGE)
+
+
+def _show(thread: _Thread, /, *, options: HomeOptions | None = None) -> Request:
+    """Show a whole conversation."""
+    return ShowRequest(options=options or HomeOptions(), thread=thread)
+
+
+def _fork(thread: _Thread, /, *, options: ForkOptions | None = None) -> Request:
+    """Copy a thread, or its beginning, into a new one; prints its id and its rollout."""
+    options = options or ForkOptions()
+    return ForkRequest(options=options, thread=thread, before=_number("--before", options.before))
+
+
+def _number(option: str, text: str | None) -> int | None:
+    if text is None:
+        return None
+    if not (text.isascii() and text.isdecimal() and 0 < int(text) < _TOO_MANY):
+        raise UsageError(f"{option} takes a whole number from 1, got {text!r}")
+    return int(text)
+
+
+def _version() -> str:
+    from actors.config import own_version  # noqa: PLC0415 -- see above
+
+    return own_version()

@@ -1,0 +1,155 @@
+"""The options of the commands, as values."""
+
+from typing import Annotated, Final, Literal
+
+import attrs
+from cyclopts import Parameter
+
+__all__ = [
+    "SWITCHES",
+    "ExecOptions",
+    "ForkOptions",
+    "HomeOptions",
+    "ListOptions",
+    "ResumeOptions",
+]
+
+SWITCHES: Final = frozenset(
+    {
+        "--all",
+        "--archived",
+        "--ephemeral",
+        "--experimental-json",
+        "--help",
+        "--json",
+        "--last",
+        "--version",
+        "-h",
+    }
+)
+"""Every option that takes no value; all others take one."""
+
+
+def _switch(*names: str, help: str) -> Parameter:  # noqa: A002 -- the name of the library
+    return Parameter(name=names, help=help, negative=())
+
+
+@Parameter(name="*")
+@attrs.frozen(kw_only=True)
+class HomeOptions:
+    """Where everything is kept."""
+
+    home: Annotated[
+        str | None,
+        Parameter(
+            name="--home",
+            help="Folder of threads and config.toml; else TREADLE_HOME, CODEX_HOME, ~/.treadle.",
+        ),
+    ] = None
+
+
+@Parameter(name="*")
+@attrs.frozen(kw_only=True)
+class ExecOptions(HomeOptions):
+    """How a turn is run and shown."""
+
+    model: Annotated[str | None, Parameter(name=("--model", "-m"), help="Model that answers.")] = (
+        None
+    )
+    sandbox: Annotated[
+        # No Literal: for an option that may be missing the parser takes "none" for None.
+        str | None,
+        Parameter(
+            name=("--sandbox", "-s"),
+            help="read-only, workspace-write or danger-full-access; else sandbox_mode.",
+        ),
+    ] = None
+    cd: Annotated[
+        str | None,
+        Parameter(name=("--cd", "-C"), help="Working directory of the turn; else this one."),
+    ] = None
+    image: Annotated[
+        tuple[str, ...],
+        Parameter(
+            name=("--image", "-i"),
+            help="Image file for the prompt; several with commas, or the option again.",
+            consume_multiple=False,
+        ),
+    ] = ()
+    output_schema: Annotated[
+        str | None,
+        Parameter(name="--output-schema", help="File with a JSON schema that the answer must fit."),
+    ] = None
+    output_last_message: Annotated[
+        str | None,
+        Parameter(
+            name=("--output-last-message", "-o"), help="File that gets the model's last message."
+        ),
+    ] = None
+    json: Annotated[
+        bool,
+        _switch("--json", "--experimental-json", help="Print thread events, one JSON object each."),
+    ] = False
+    config: Annotated[
+        tuple[str, ...],
+        Parameter(
+            name=("--config", "-c"),
+            help="KEY=VALUE instead of what config.toml says; the value is TOML, or plain text.",
+            consume_multiple=False,
+        ),
+    ] = ()
+    scenario: Annotated[
+        str | None,
+        Parameter(name="--scenario", help="TOML or YAML file that the scripted model plays."),
+    ] = None
+    ephemeral: Annotated[
+        bool, _switch("--ephemeral", help="Keep no record; the thread cannot be resumed.")
+    ] = False
+    durability: Annotated[
+        Literal["write", "fsync"],
+        Parameter(
+            name="--durability",
+            help="Records survive a crash of the program (write) or of the machine (fsync).",
+        ),
+    ] = "write"
+
+
+@Parameter(name="*")
+@attrs.frozen(kw_only=True)
+class ResumeOptions(ExecOptions):
+    """Which thread is gone on with."""
+
+    last: Annotated[
+        bool, _switch("--last", help="The thread of this folder that changed last.")
+    ] = False
+    all: Annotated[bool, _switch("--all", help="With --last: of any folder.")] = False
+
+
+@Parameter(name="*")
+@attrs.frozen(kw_only=True)
+class ListOptions(HomeOptions):
+    """Which threads are listed."""
+
+    limit: Annotated[
+        str | None,  # as for the sandbox
+        Parameter(name="--limit", help="How many at most; else 20."),
+    ] = None
+    cursor: Annotated[
+        str | None, Parameter(name="--cursor", help="Go on where the list before ended.")
+    ] = None
+    archived: Annotated[bool, _switch("--archived", help="The archived ones.")] = False
+    json: Annotated[bool, _switch("--json", help="One JSON object to a line.")] = False
+
+
+@Parameter(name="*")
+@attrs.frozen(kw_only=True)
+class ForkOptions(HomeOptions):
+    """How much of a thread is taken over."""
+
+    before: Annotated[
+        str | None,  # as for the sandbox
+        Parameter(
+            name="--before",
+            help="Take what comes before this message of the user, numbered as 'show' does.",
+        ),
+    ] = None

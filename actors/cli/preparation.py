@@ -1,0 +1,131 @@
+"""From options to what a turn needs: home, configuration, provider, settings."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import cast
+
+import attrs
+import orjson
+
+from actors.config import ConfigError, ThreadConfig, choose_provider, load_config, resolve_home
+from actors.models import ModelProvider
+from messages.content import LocalImageInput, TextInput, UserInputItem
+from messages.settings import AskForApproval
+from messages.value import Json
+
+from .errors import UsageError
+from .options import ExecOptions, HomeOptions
+from .overrides import read_overrides, sandbox_of_mode
+
+__all__ = ["Prepared", "find_home", "prepare", "read_schema", "user_input"]
+
+
+@attrs.frozen(kw_only=True)
+class Prepared:
+    """
+    What a turn needs.
+
+    Attributes:
+        provider: Closed by whoever called `prepare`.
+        notice: One line for the user; None when there is nothing to say.
+    """
+
+    home: Path
+    provider: ModelProvider
+    notice: str | None
+    thread_config: ThreadConfig
+
+
+def find_home(options: HomeOptions, environ: Mapping[str, str]) -> Path:
+    """
+    Find the home folder; an option goes before the environment.
+
+    Raises:
+        ConfigError: It cannot be used.
+    """
+    if options.home is None:
+        return resolve_home(environ)
+    try:
+        return resolve_home({**environ, "TREADLE_HOME": options.home or "."})
+    except ConfigError as exc:
+        raise ConfigError(exc.path, "--home", exc.problem) from exc
+
+
+def prepare(options: ExecOptions, environ: Mapping[str, str]) -> Prepared:
+    """
+    Read the configuration and make the provider; blocks while it reads files.
+
+    Raises:
+        ConfigError: The configuration or the environment is not as it should be.
+        ScenarioError: The scenario cannot be played.
+        UsageError: An option has a value it cannot have.
+
+    Source:
+        Codex ``exec``: nobody is there to ask, so the approval policy is never.
+    """
+    home = find_home(options, environ)
+    overrides = read_overrides(load_config(home), options.config)
+    config = overrides.config
+    sandbox = config.sandbox_policy
+    if options.sandbox is not None:
+        sandbox = sandbox_of_mode(options.sandbox, sandbox)
+    thread_config = ThreadConfig(
+        cwd=_working_directory(options.cd),
+        model=options.model or config.model,
+        approval_policy=AskForApproval.NEVER,
+        sandbox_policy=sandbox,
+        effort=overrides.effort,
+        ephemeral=options.ephemeral,
+        originator="treadle_exec",
+    )
+    if options.scenario is not None:
+        environ = {**environ, "TREADLE_SCENARIO": options.scenario}
+    provider, notice = choose_provider(config, environ)
+    return Prepared(home=home, provider=provider, notice=notice, thread_config=thread_config)
+
+
+def user_input(prompt: str, images: tuple[str, ...]) -> tuple[UserInputItem, ...]:
+    """
+    Make the input of a turn; images come first.
+
+    An image that cannot be read is told to the model in its place, as Codex does.
+    """
+    paths = (path for image in images for path in image.split(",") if path)
+    here = Path.cwd()
+    pictures = (LocalImageInput(path=os.path.normpath(here / path)) for path in paths)
+    return (*pictures, TextInput(text=prompt))
+
+
+def read_schema(path: str | None) -> Json:
+    """
+    Read the JSON schema of the answer; None when there is none.
+
+    Raises:
+        UsageError: The file cannot be read, or holds no JSON object.
+    """
+    if path is None:
+        return None
+    try:
+        schema: Json = orjson.loads(Path(path).read_bytes())
+    except orjson.JSONDecodeError as exc:
+        raise UsageError(f"--output-schema {path!r} is no JSON: {exc}") from exc
+    except (OSError, ValueError) as exc:  # a path with a null character is a ValueError
+        raise UsageError(f"--output-schema {path!r} cannot be read: {_reason(exc)}") from exc
+    if not isinstance(schema, dict):
+        raise UsageError(f"--output-schema {path!r} is no JSON schema: it must be an object")
+    return cast("Json", schema)
+
+
+def _working_directory(chosen: str | None) -> str:
+    try:
+        path = Path(os.path.normpath(Path.cwd() / (chosen or "")))
+    except FileNotFoundError as exc:
+        raise UsageError("the working directory was removed; choose one with --cd") from exc
+    if chosen is not None and not path.is_dir():
+        raise UsageError(f"--cd {chosen!r} is no folder; choose one that exists")
+    return str(path)
+
+
+def _reason(error: Exception) -> str:
+    return (error.strerror if isinstance(error, OSError) else None) or str(error)

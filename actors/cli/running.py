@@ -1,0 +1,37 @@
+"""Runs what a command line asks for."""
+
+from collections.abc import Mapping
+from typing import assert_never
+
+import trio
+
+from .exec_command import run_exec
+from .output import Output, open_output
+from .requests import ExecRequest, ForkRequest, ListRequest, Request, ShowRequest
+from .threads_command import run_fork, run_list, run_show
+
+__all__ = ["run_request"]
+
+
+def run_request(request: Request, environ: Mapping[str, str]) -> int:
+    """Do what is asked for, in an event loop of its own; returns the exit code."""
+    return trio.run(_run, request, environ)
+
+
+async def _run(request: Request, environ: Mapping[str, str]) -> int:
+    async with open_output() as output:
+        return await _dispatch(request, environ, output)
+
+
+async def _dispatch(request: Request, environ: Mapping[str, str], output: Output) -> int:
+    match request:
+        case ExecRequest():
+            return await run_exec(request, environ, output)
+        case ListRequest():
+            return await run_list(request, environ, output)
+        case ShowRequest():
+            return await run_show(request, environ, output)
+        case ForkRequest():
+            return await run_fork(request, environ, output)
+        case _:
+            assert_never(request)
