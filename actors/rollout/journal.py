@@ -32,6 +32,9 @@ from .writer import Patience, SharedWriter
 
 __all__ = ["Durability", "Journal", "JournalStatistics", "aside_path", "open_journal"]
 
+# Seconds on top of `Patience.close` for one disk operation at exit.
+_HANGING_DISK = 5.0
+
 _log = logging.getLogger("actors")
 
 # Between our reading and our locking the last writer may write and leave; more
@@ -274,10 +277,11 @@ async def open_journal(
         patience: How long failed writes are tried again.
     """
     files = files or Files()
+    patience = patience or Patience()
     commit = GroupCommit(files) if durability is Durability.FSYNC else None
     problem: Exception | None = None
     async with trio.open_nursery() as nursery:
-        writer = SharedWriter(files, patience or Patience(), commit, world, write_interval, nursery)
+        writer = SharedWriter(files, patience, commit, world, write_interval, nursery)
         # Shielded, because closing needs them also when the block is cancelled;
         # bounded by the cancel below.
         service = trio.CancelScope(shield=True)
@@ -288,7 +292,9 @@ async def open_journal(
         except Exception as exc:  # noqa: BLE001 -- raised below, by itself and not in a group
             problem = exc
         finally:
-            await _close_and_report(journal)
+            # Closing counts its patience itself; this is for a disk that hangs.
+            with trio.move_on_after(patience.close + _HANGING_DISK, shield=True):
+                await _report_losses(journal)
             service.cancel()
             nursery.cancel_scope.cancel()
     if problem is not None:
@@ -305,11 +311,9 @@ async def _serve(
                 nursery.start_soon(commit.run, name="journal group commit")
 
 
-async def _close_and_report(journal: Journal) -> None:
-    # Bounded by Patience.close, which counts inside; see Journal.close.
-    with trio.CancelScope(shield=True):
-        for problem in await journal.close():
-            _log.error("records lost at exit: %s", problem)
+async def _report_losses(journal: Journal) -> None:
+    for problem in await journal.close():
+        _log.error("records lost at exit: %s", problem)
 
 
 async def _close(recorder: Recorder, lost: list[RolloutNotWritten]) -> None:

@@ -228,7 +228,12 @@ class Actor(ABC, Generic[M]):
     address: str = attrs.field(kw_only=True)
     capacity: int = attrs.field(default=64, kw_only=True)
 
-    _mailbox: Mailbox[M] = attrs.field(init=False)
+    _mailbox: Mailbox[M] = attrs.field(
+        default=attrs.Factory(
+            lambda self: Mailbox(self.address, capacity=self.capacity), takes_self=True
+        ),
+        init=False,
+    )
     _asked: set[Reply[Any]] = attrs.field(factory=set[Reply[Any]], init=False)
     # A heap of (due time, number, message); the number keeps equal times in
     # order.  Bounded by the actor's own code.
@@ -236,10 +241,6 @@ class Actor(ABC, Generic[M]):
         factory=list[tuple[float, int, M]], init=False
     )
     _timer_numbers: Iterator[int] = attrs.field(factory=itertools.count, init=False)
-
-    @_mailbox.default
-    def _make_mailbox(self) -> Mailbox[M]:
-        return Mailbox(self.address, capacity=self.capacity)
 
     @abstractmethod
     async def handle(self, message: M) -> None:
