@@ -10,9 +10,13 @@ Open a supervisor, start a thread, submit ops, read events::
             ...
 """
 
+import logging
+
 from ._sibling import check_sibling
 
 check_sibling()
+# Errors reach clients as events; whoever wants the log as well configures it.
+logging.getLogger("actors").addHandler(logging.NullHandler())
 
 from .config import ThreadConfig
 from .models import ModelProvider, ModelRequest, ProviderInfo, ResponsesProvider, ScriptedProvider

@@ -184,11 +184,11 @@ def _output_text(output: FunctionOutput) -> str:
 def _unframed(output: str) -> tuple[str, int | None]:
     """Take an output out of the frames that shell tools put around it for the model."""
     match _parsed(output):
-        case {"output": str(text), "metadata": {"exit_code": int(exit_code)}}:
-            return text, exit_code
+        case {"output": str(text), "metadata": {"exit_code": int(code)}}:
+            return text, code
         case _:
             pass
-    exit_code = None
+    exit_code: int | None = None
     while frame := _PLAIN_FRAME.match(output):  # some put one frame into another
         output = output[frame.end() :]
         exit_code = exit_code if frame["code"] is None else int(frame["code"])

@@ -44,9 +44,9 @@ class WordWrap:
                 self._word += run
                 if self.measure(self._word) > width // 2:
                     parts.append(self.flush(width))
-            elif self._column == 0 and not self._word:
-                self._indent += run
-                self._column = self.measure(self._indent)
+            elif self._column == len(self._indent) and not self._word:
+                self._indent += " " * self.measure(run)
+                self._column = len(self._indent)
                 parts.append(run)
             else:
                 is_bullet = self._column == len(self._indent) and _BULLET.fullmatch(self._word)
@@ -65,7 +65,7 @@ class WordWrap:
         if not word:
             return ""
         self._word = self._gap = ""
-        indent = self.measure(self._indent)
+        indent = len(self._indent)
         end = self._column + self.measure(gap) + self.measure(word)
         if end > width and self._column > indent:
             self._column = indent + self.measure(word)

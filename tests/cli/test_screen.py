@@ -167,12 +167,12 @@ async def test_the_spinner_turns_while_a_person_waits(
         await trio.sleep(5)
         assert written.text == ""
         teller.tell(event(started()))
-        await trio.sleep(1.05)
+        await trio.sleep(1.15)
         assert written.text.endswith("\x1b[2mthinking 1 s\x1b[0m\r")
         teller.tell(event(command_begin("sleep", "9")))
         await trio.sleep(0.25)
         assert written.text.endswith("$ sleep 9\x1b[0m\n")
-        await trio.sleep(2)
+        await trio.sleep(2.1)
         assert written.text.endswith("$ sleep 9 2 s\x1b[0m\r")
         teller.tell(event(completed()))
         before = written.text
