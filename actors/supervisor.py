@@ -53,7 +53,13 @@ from actors.thread import (
     live,
     settings_from_config,
 )
-from actors.tools import DynamicToolInvalid, Tool, shell_tools, validate_dynamic_tools
+from actors.tools import (
+    DynamicToolInvalid,
+    Tool,
+    builtin_tools,
+    open_launcher,
+    validate_dynamic_tools,
+)
 from messages.events import ErrorEvent, SessionConfigured
 from messages.ids import SubmissionId, ThreadId
 from messages.ops import Op, RefreshMcpServers, Shutdown
@@ -560,7 +566,7 @@ async def open_supervisor(
         session_source: Noted in new rollouts.
         durability: When a record counts as written.
         capture_ops: Whether to keep every op for `Supervisor.captured_ops`.
-        make_tools: Builds the tools of one thread; None for the shell.
+        make_tools: Builds the tools of one thread; None for `builtin_tools`.
         world: Clock, ids and randomness; the real ones by default.
         files: The file system of the journal; the real one by default.
 
@@ -571,13 +577,16 @@ async def open_supervisor(
     world = world or World.system()
     await trio.to_thread.run_sync(_check_home, home)
     with _bare_errors():
-        async with open_journal(world=world, durability=durability, files=files) as journal:
+        async with (
+            open_launcher(),
+            open_journal(world=world, durability=durability, files=files) as journal,
+        ):
             services = ThreadServices(
                 world=world,
                 journal=journal,
                 index=SessionIndex(home, world),
                 provider=provider or ScriptedProvider(),
-                make_tools=make_tools or partial(shell_tools, dict(os.environ)),
+                make_tools=make_tools or partial(builtin_tools, dict(os.environ)),
             )
             children = DynamicSupervisor("threads", jitter=world.random)
             supervisor = Supervisor(
