@@ -127,17 +127,14 @@ class Recorder:
         """
         if self._closed:
             raise RolloutClosed(self.path)
-        seq = self._next_seq
-        stamp = self._writer.stamp()
-        lines: list[bytes] = []
-        for item in items:
-            kept = persisted(item, self.mode)
-            if kept is not None:
-                lines.append(encode_line(kept, timestamp=stamp, seq=seq))
-                seq += 1
-        if lines:
-            self._take(b"".join(lines) if len(lines) > 1 else lines[0])
-            self._next_seq = seq
+        mode = self.mode
+        wanted = [kept for item in items if (kept := persisted(item, mode)) is not None]
+        if not wanted:
+            return  # most events of a turn are deltas, which nobody keeps
+        stamp, seq = self._writer.stamp(), self._next_seq
+        lines = [encode_line(item, timestamp=stamp, seq=seq + n) for n, item in enumerate(wanted)]
+        self._take(b"".join(lines) if len(lines) > 1 else lines[0])
+        self._next_seq = seq + len(lines)
 
     def _take(self, data: bytes) -> None:
         file = self._file
