@@ -11,6 +11,7 @@ import math
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import asynccontextmanager
 from functools import partial
+from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
@@ -28,6 +29,8 @@ from actors import (
     open_supervisor,
 )
 from actors.models import Scenario, parse_scenario
+from actors.rollout import PersistMode, open_journal
+from actors.runtime import EventChannel, Mailbox, World
 from actors.tools import Tool, ToolCall, ToolContext, ToolOutput
 from messages.content import TextInput
 from messages.events import (
@@ -38,16 +41,19 @@ from messages.events import (
     EventMsg,
     ThreadRolledBack,
     TurnComplete,
+    UserMessage,
 )
-from messages.ids import CallId
+from messages.ids import CallId, SubmissionId, ThreadId
 from messages.ops import (
     DynamicToolResponse,
     DynamicToolResult,
     Op,
+    Submission,
     ThreadRollback,
     UserInput,
 )
-from messages.settings import AskForApproval, DangerFullAccess
+from messages.rollout import SessionMeta
+from messages.settings import AskForApproval, DangerFullAccess, SourceKind
 from messages.value import Json
 
 from .bench_kernel import raw_broadcast, raw_life, raw_round_trips
@@ -147,15 +153,70 @@ async def _drain(thread: Thread) -> None:
         pass
 
 
+async def parts(count: int) -> Spent:
+    """
+    Let mailbox, journal and ring do the errand, with no thread around them.
+
+    As `thread` does it: an id for each op, one line for the question and one for the
+    answer in the journal, which writes them milliseconds later.
+    """
+    world = World.system()
+    mailbox, channel = Mailbox[Submission]("bench"), EventChannel[Event]()
+    with TemporaryDirectory() as home:
+        async with open_journal(world=world) as journal, trio.open_nursery() as nursery:
+            recorder = journal.recorder(
+                Path(home, "rollout.jsonl"), _meta(), PersistMode.LIMITED, on_trouble=print
+            )
+            await recorder.persist()
+
+            async def serve() -> None:
+                for _ in range(count):
+                    submission = await mailbox.receive()
+                    recorder.record((UserMessage(message="a question"),))
+                    answer = AgentMessage(message="an answer")
+                    recorder.record((answer,))
+                    channel.publish(Event(id=submission.id, msg=answer, seq=channel.next_seq))
+
+            nursery.start_soon(serve)
+            reader = channel.subscribe()
+            with Stopwatch() as watch:
+                for _ in range(count):
+                    submission_id = SubmissionId(world.new_id())
+                    await mailbox.send(Submission(id=submission_id, op=ROLL_BACK))
+                    await reader.receive()
+    return watch.spent
+
+
+def _meta() -> SessionMeta:
+    return SessionMeta(
+        id=ThreadId("019c4c26-1111-7111-8111-111111111111"),
+        timestamp="2026-02-11T09:30:00.000Z",
+        cwd="/",
+        originator="bench",
+        cli_version="0",
+        source=SourceKind.EXEC,
+        model_provider="scripted",
+    )
+
+
 def submitting(rounds: int, scale: float) -> Iterator[Line]:
     """
     Rows of one op and its answer.
 
     The op whose answer is recorded is the rollback: of all that answer without a
-    turn it alone is.  It writes two lines (a token count and the marker), flushes
-    them to the kernel before it says that it is done, and publishes both.
+    turn it alone is.  It estimates the tokens that are left, writes two lines (their
+    count and the marker), flushes them to the kernel before it says that it is done,
+    and publishes both.
     """
     count = int(3000 * scale)
+    yield compared(
+        "parts: submit -> event, mailbox, ring and 2 lines journaled",
+        partial(raw, count, 1),
+        partial(parts, count),
+        rounds=rounds,
+        operations=count,
+        target=1.3,
+    )
     yield compared(
         "thread: submit -> event, nothing recorded (a refused op)",
         partial(raw, count, 1),
@@ -401,6 +462,41 @@ async def raw_children(count: int, part: str) -> Spent:
     return Spent(*await raw_life(count, part))
 
 
+async def raw_cycles(count: int) -> Spent:
+    """Plain trio: a task with two channels is started, told to stop, and has ended."""
+
+    async def run(
+        ops: trio.MemoryReceiveChannel[str],
+        events: trio.MemorySendChannel[str],
+        *,
+        task_status: trio.TaskStatus[None],
+    ) -> None:
+        with ops, events:
+            task_status.started()
+            await ops.receive()
+
+    async with trio.open_nursery() as nursery:
+        with Stopwatch() as watch:
+            for _ in range(count):
+                send, ops = trio.open_memory_channel[str](64)
+                events, received = trio.open_memory_channel[str](64)
+                await nursery.start(run, ops, events)
+                await send.send("stop")
+                async for _ in received:  # ends with the task
+                    pass
+    return watch.spent
+
+
+async def cycles(count: int) -> Spent:
+    """Start a thread and close it, one after the other."""
+    async with open_runtime() as supervisor:
+        with Stopwatch() as watch:
+            for _ in range(count):
+                new = await start(supervisor)
+                await supervisor.remove_thread(new.thread_id)
+    return watch.spent
+
+
 async def starts(count: int, *, used: bool = False, shutdown: bool = False) -> Spent:
     """
     Start threads, or end them.
@@ -426,6 +522,16 @@ async def starts(count: int, *, used: bool = False, shutdown: bool = False) -> S
 
 def living(rounds: int, scale: float) -> Iterator[Line]:
     """Rows of starting and ending threads; microseconds a thread."""
+    count = int(1000 * scale)
+    yield compared(
+        "thread: start and close, one after the other",
+        partial(raw_cycles, count),
+        partial(cycles, count),
+        rounds=rounds,
+        operations=count,
+        target=800,
+        measure=Measure.CPU,
+    )
     for count in (int(1000 * scale), int(10_000 * scale)):
         # Ten thousand take half a minute a round; three are enough to see the growth.
         times = rounds if count <= 1000 else min(rounds, 3)
