@@ -2,7 +2,8 @@
 
 import logging
 import os
-from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Sequence
+from collections import Counter
+from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from enum import Enum
 from functools import partial
@@ -36,6 +37,7 @@ from actors.runtime import (
     EventChannel,
     ExitReason,
     IntensityExceeded,
+    NotStarted,
     Restart,
     StopOutcome,
     Subscription,
@@ -70,6 +72,7 @@ __all__ = [
     "CloseReport",
     "HomeError",
     "NewThread",
+    "RegistryStatistics",
     "Supervisor",
     "ThreadAlreadyLoaded",
     "ThreadCreated",
@@ -184,6 +187,22 @@ class CloseReport:
     failed: tuple[ThreadId, ...]
 
 
+@attrs.frozen(kw_only=True)
+class RegistryStatistics:
+    """
+    One look at a supervisor.
+
+    Attributes:
+        threads: Live threads by their state; those that are starting included.
+        failing_rollouts: How many rollouts cannot be written at present.
+        pending_bytes: How much waits to be acknowledged by the disk, over all of them.
+    """
+
+    threads: Mapping[ThreadState, int]
+    failing_rollouts: int
+    pending_bytes: int
+
+
 @attrs.define(eq=False)
 class _Registered:
     """
@@ -243,7 +262,7 @@ class Supervisor:
         Raises:
             DynamicToolInvalid: A tool's name or schema is not possible.
             SupervisorStopped: The block of `open_supervisor` was left.
-            NotStarted: All threads were closed while this one was starting.
+            ThreadClosed: It was told to end while it was starting.
 
         Cancellation:
             No thread was started.
@@ -350,7 +369,8 @@ class Supervisor:
             grace: Seconds it gets to end by itself; 5 by default.
 
         Returns:
-            The thread, which has ended; None when there is none with this id.
+            The thread; None when there is none with this id.  It has ended, or was
+            cancelled and has a tool that does not stop.
 
         Cancellation:
             The thread was told to end and will.
@@ -417,6 +437,15 @@ class Supervisor:
             raise RuntimeError("ops are not captured; open the supervisor with capture_ops=True")
         return tuple(self._captured)
 
+    def statistics(self) -> RegistryStatistics:
+        """Return how many threads there are, in what state, and how the disk does."""
+        journal = self._services.journal.statistics()
+        return RegistryStatistics(
+            threads=Counter(found.ports.state for found in self._threads.values()),
+            failing_rollouts=journal.failing,
+            pending_bytes=journal.pending_bytes,
+        )
+
     async def _spawn(
         self,
         config: ThreadConfig,
@@ -437,8 +466,10 @@ class Supervisor:
         registered = self._threads[thread_id] = _Registered(thread, ports)
         try:
             configured = await self._children.start_child(self._spec(blueprint, ports, thread))
-        except BaseException:
+        except BaseException as error:
             self._forget(thread_id, ThreadState.FAILED)
+            if isinstance(error, NotStarted):
+                raise ThreadClosed(thread_id) from None
             raise
         # The reader of the thread itself goes on behind what the caller gets here.
         ports.reader.receive_nowait()

@@ -6,6 +6,7 @@ import attrs
 import trio
 
 from actors.tools import FatalToolError, ToolCall, ToolContext, ToolError, ToolOutput
+from messages.events import ExecApprovalRequest
 from messages.items import FunctionOutput
 from messages.value import Json
 
@@ -30,7 +31,9 @@ class ManualCall:
     context: ToolContext
     ended: trio.Event = attrs.field(factory=trio.Event, init=False)
     _decided: trio.Event = attrs.field(factory=trio.Event, init=False)
-    _end: ToolOutput | Exception | None = attrs.field(default=None, init=False)
+    _end: ToolOutput | Exception | ExecApprovalRequest | None = attrs.field(
+        default=None, init=False
+    )
 
     def answer(self, output: FunctionOutput, *, success: bool = True) -> Self:
         """Give the model this output."""
@@ -48,7 +51,19 @@ class ManualCall:
         """Let the tool end the whole turn."""
         return self._decide(FatalToolError(problem))
 
-    def _decide(self, end: ToolOutput | Exception) -> Self:
+    def ask_approval(self, *command: str) -> Self:
+        """Let the tool ask whether a command may run, and give the model the decision's repr."""
+        return self._decide(
+            ExecApprovalRequest(
+                call_id=self.call.call_id,
+                turn_id=self.context.turn_id,
+                command=command,
+                cwd=self.context.cwd,
+                parsed_cmd=(),
+            )
+        )
+
+    def _decide(self, end: ToolOutput | Exception | ExecApprovalRequest) -> Self:
         self._end = end
         self._decided.set()
         return self
@@ -56,10 +71,15 @@ class ManualCall:
     async def run(self) -> ToolOutput:
         """Wait for the decision and carry it out; for the tool."""
         await self._decided.wait()
-        if isinstance(self._end, ToolOutput):
-            return self._end
-        assert self._end is not None  # set before the event
-        raise self._end
+        match self._end:
+            case ToolOutput():
+                return self._end
+            case ExecApprovalRequest():
+                decision = await self.context.ask_exec_approval(self._end)
+                return ToolOutput(output=repr(decision))
+            case _:
+                assert self._end is not None  # set before the event
+                raise self._end
 
 
 @attrs.define(eq=False)

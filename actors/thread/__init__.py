@@ -10,7 +10,7 @@ from .errors import (
     TurnInputFull,
     TurnMismatch,
 )
-from .handle import Thread
+from .handle import Thread, ThreadStatistics
 from .life import live
 from .ports import EVENT_CAPACITY, SUBMISSION_CAPACITY, ThreadPorts
 from .services import ThreadBlueprint, ThreadServices
@@ -32,6 +32,7 @@ __all__ = [
     "ThreadPorts",
     "ThreadServices",
     "ThreadState",
+    "ThreadStatistics",
     "TurnInputFull",
     "TurnMismatch",
     "live",

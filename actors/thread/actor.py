@@ -7,7 +7,7 @@ from typing import Final, assert_never
 import attrs
 import trio
 
-from actors.rollout import RolloutError, RolloutFull
+from actors.rollout import Recorder, RolloutError, RolloutFull
 from messages.events import (
     ApplyPatchApprovalRequest,
     CodexErrorCode,
@@ -106,9 +106,13 @@ class ThreadActor:
             message = f"the thread crashed while closing: {type(error).__name__}"
             ports.refuse(self._closing, message, CodexErrorCode.OTHER)
         finally:
-            with trio.move_on_after(CLOSE_PATIENCE, shield=True):
-                await self._close()
-            self._report_loss()
+            deadline = trio.current_time() + CLOSE_PATIENCE
+            try:
+                with trio.CancelScope(deadline=deadline, shield=True):
+                    await self._close()
+            finally:
+                with trio.CancelScope(deadline=deadline, shield=True):
+                    await self._close_rollout()
         assert self._closing is not None  # the loop ends in no other way
         ports.end(state, (self._closing, ShutdownComplete()))
 
@@ -120,22 +124,24 @@ class ThreadActor:
                 await self._handle_next()
 
     async def _close(self) -> None:
-        recorder = self._session.outlet.recorder
         for submission_id, _ in self._renames or ():
             message = "Failed to set thread name: the thread stopped before; send it again"
             self._session.ports.refuse(submission_id, message, CodexErrorCode.OTHER)
-        try:
-            await self._turns.close()
-        finally:
-            if recorder is not None:
-                try:
-                    await recorder.close()
-                except RolloutError as error:
-                    _log.debug("thread %s: %s", self._session.thread_id, error)
+        await self._turns.close()
 
-    def _report_loss(self) -> None:
+    async def _close_rollout(self) -> None:
         recorder = self._session.outlet.recorder
-        if recorder is None or recorder.trouble is None or not recorder.pending_bytes:
+        if recorder is None:
+            return
+        try:
+            await recorder.close()
+        except RolloutError as error:
+            _log.debug("thread %s: %s", self._session.thread_id, error)
+        finally:
+            self._report_loss(recorder)
+
+    def _report_loss(self, recorder: Recorder) -> None:
+        if recorder.trouble is None or not recorder.pending_bytes:
             return
         problem = (
             f"the end of the conversation is not saved: {recorder.pending_bytes} bytes are lost, "

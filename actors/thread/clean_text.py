@@ -1,6 +1,7 @@
 """Text that can be written as UTF-8, wherever it came from."""
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any, TypeVar, cast
 
 import attrs
@@ -31,8 +32,9 @@ def _cleaned(value: object) -> object:
         return _cleaned_parts(cast("tuple[object, ...] | list[object]", value))
     if isinstance(value, Mapping):
         return _cleaned_members(cast("Mapping[object, object]", value))
-    kind: type[Any] = type(value)
-    return _cleaned_fields(value, attrs.fields(kind)) if attrs.has(kind) else value
+    kind: Any = type(value)  # as a type it is not hashable to mypy
+    fields = _fields(kind)
+    return _cleaned_fields(value, fields) if fields else value
 
 
 def _cleaned_parts(
@@ -57,11 +59,19 @@ def _cleaned_text(text: str) -> str:
     return text
 
 
-def _cleaned_fields(value: Any, fields: "tuple[attrs.Attribute[Any], ...]") -> object:
+@cache
+def _fields(kind: type[Any]) -> tuple[tuple[str, str], ...]:
+    """List a class's fields with the names by which its copies take them; none without attrs."""
+    if not attrs.has(kind):
+        return ()
+    return tuple((field.name, field.alias or field.name) for field in attrs.fields(kind))
+
+
+def _cleaned_fields(value: Any, fields: tuple[tuple[str, str], ...]) -> object:
     changes: dict[str, object] = {}
-    for field in fields:
-        old: object = getattr(value, field.name)
+    for name, alias in fields:
+        old: object = getattr(value, name)
         new = _cleaned(old)
         if new is not old:
-            changes[field.alias or field.name] = new
+            changes[alias] = new
     return attrs.evolve(value, **changes) if changes else value

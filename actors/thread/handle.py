@@ -16,7 +16,29 @@ from .ports import Steer, ThreadPorts
 from .settings import SessionSettings
 from .states import ThreadState
 
-__all__ = ["Thread"]
+__all__ = ["Thread", "ThreadStatistics"]
+
+
+@attrs.frozen(kw_only=True)
+class ThreadStatistics:
+    """
+    One look at a thread.
+
+    Attributes:
+        state: Where it is in its life.
+        lives: How often it was started; more than 1 after crashes.
+        queued: Submissions and answers that it has not taken yet.
+        waiting_senders: Tasks that wait in `Thread.submit` for room.
+        next_seq: The number of its next event.
+        subscriptions: Readers of its events that were not closed, its own included.
+    """
+
+    state: ThreadState
+    lives: int
+    queued: int
+    waiting_senders: int
+    next_seq: int
+    subscriptions: int
 
 
 @attrs.define(eq=False, repr=False)
@@ -64,8 +86,9 @@ class Thread:
         """
         Queue an op; its effects come as events.
 
-        Interrupts, answers and shutdown go past queued work.  Other ops wait for
-        room when 64 are queued.
+        Interrupts, answers and shutdown go past queued work: an interrupt stops what
+        runs, and does not recall input that still waits in the queue.  Other ops wait
+        for room when 64 are queued.
 
         Returns:
             The submission's id, which events caused by it carry.
@@ -175,6 +198,19 @@ class Thread:
             ValueError: *from_seq* is below 1 or beyond the next event.
         """
         return self._ports.channel.subscribe(from_seq=from_seq)
+
+    def statistics(self) -> ThreadStatistics:
+        """Return where it is and what waits for it."""
+        ports = self._ports
+        channel, mailbox = ports.channel.statistics(), ports.mailbox.statistics()
+        return ThreadStatistics(
+            state=ports.state,
+            lives=ports.lives,
+            queued=mailbox.work + mailbox.control,
+            waiting_senders=mailbox.waiting_senders,
+            next_seq=channel.next_seq,
+            subscriptions=channel.subscriptions,
+        )
 
     def _note(self, op: Op) -> None:
         if self._capture is not None and not self._ports.mailbox.closed:

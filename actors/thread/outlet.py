@@ -4,6 +4,7 @@ import logging
 from typing import Final, TypeVar
 
 import attrs
+import trio
 
 from actors.rollout import Recorder, RolloutError, RolloutFull
 from messages.errors import EncodeError
@@ -107,9 +108,14 @@ class Outlet:
 
         Raises:
             RolloutError: It could not be made; what was recorded stays buffered.
+
+        Cancellation:
+            The file may be there or not.
         """
         if self.recorder is not None:
             await self.recorder.persist()
+            # Making a file cannot be cancelled, and may have taken long.
+            await trio.lowlevel.checkpoint_if_cancelled()
 
     async def flush(self) -> str | None:
         """

@@ -16,6 +16,7 @@ from messages.items import (
     GhostSnapshot,
     LocalShellCall,
     Message,
+    ReasoningItem,
     ResponseItem,
 )
 
@@ -41,6 +42,9 @@ def for_model(items: Sequence[ResponseItem], *, images: bool) -> tuple[ResponseI
     waiting: Counter[str] = Counter()
     kept: list[ResponseItem] = []
     for item in items:
+        if item.__class__ in _PLAIN:  # most are, and histories are long
+            kept.append(item)
+            continue
         call_id = call_id_of(item)
         if call_id is not None:
             kept.append(item)
@@ -85,6 +89,7 @@ def without_images(items: Sequence[ResponseItem], text: str) -> tuple[ResponseIt
 
 _CALLS = (FunctionCall, CustomToolCall, LocalShellCall)
 _OUTPUTS = (FunctionCallOutput, CustomToolCallOutput)
+_PLAIN = frozenset({Message, ReasoningItem})
 
 
 def _aborted(call: ResponseItem, call_id: str) -> ResponseItem:

@@ -84,11 +84,20 @@ class Sampler:
                 await self._before_retry(error, retries)
 
     def abandon(self) -> None:
-        """Record what a stopped request leaves: finished items, and an answer to each call."""
-        if self.attempt is not None:
-            self.attempt.commit()
-        self._record_outputs()
-        self.attempt = None
+        """
+        Record what a stopped request leaves: finished items, and an answer to each call.
+
+        Whatever still runs of the request counts for nothing from now on.
+
+        Raises:
+            RolloutFull: See `Outlet.record`; part of it is lost.
+        """
+        attempt, self.attempt = self.attempt, None
+        try:
+            if attempt is not None:
+                attempt.commit()
+        finally:
+            self._record_outputs()
 
     async def _attempt(self) -> Sampled:
         self.progress.move(TurnPhase.SAMPLING)

@@ -299,7 +299,8 @@ class Turns:
         if session.turn is not turn:
             return
         session.turn = None
-        session.previous_model = turn.context.settings.model
+        if turn.sampler is not None:
+            session.previous_model = turn.context.settings.model
         turn.ended.set()
         if session.ports.state is ThreadState.RUNNING:
             session.ports.become(ThreadState.IDLE)

@@ -3,7 +3,7 @@
 from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Never
 
 import attrs
 
@@ -86,6 +86,11 @@ class Stage:
         (await self.begin(text)).say(answer).complete()
         return await self.until(*TURN_ENDS)
 
+    async def answer_all(self, answer: str) -> Never:
+        """Answer every request of the model in the same words, until cancelled."""
+        while True:
+            (await self.model.next_request()).say(answer).complete()
+
     async def run_to_end(self, text: str) -> list[str]:
         """Say something that gets no answer, and return what was told."""
         await self.say(text)
@@ -114,7 +119,10 @@ class Stage:
 
 @asynccontextmanager
 async def open_stage(
-    *tools: ManualTool, config: ThreadConfig = CONFIG, model: ManualModel | None = None, **kwargs: Any
+    *tools: ManualTool,
+    config: ThreadConfig = CONFIG,
+    model: ManualModel | None = None,
+    **kwargs: Any,
 ) -> AsyncGenerator[Stage]:
     """Start one thread, and read the events of its beginning away."""
     model = model or ManualModel()
@@ -128,11 +136,20 @@ async def open_stage(
         yield stage
 
 
+def read(path: str | Path) -> bytes:
+    """Read a small file at once; in a function of its own, because it blocks."""
+    return Path(path).read_bytes()
+
+
+def write(path: str | Path, content: bytes) -> None:
+    Path(path).write_bytes(content)
+
+
 def drain(thread: Thread) -> list[str]:
     """Outline what the thread's reader would get without waiting."""
     events: list[Event] = []
     reader = thread.events()
-    while reader.next_seq < thread.subscribe().next_seq:
+    while reader.next_seq < thread.statistics().next_seq:
         event = reader.receive_nowait()
         assert not isinstance(event, Lagged)
         events.append(event)
@@ -203,7 +220,9 @@ def item_line(item: ResponseItem) -> str:
 
 def text_of(message: Message) -> str:
     """The text; of context messages only the tag."""
-    text = "".join(part.text for part in message.content if isinstance(part, InputText | OutputText))
+    text = "".join(
+        part.text for part in message.content if isinstance(part, InputText | OutputText)
+    )
     if text.startswith("<") and "\n" in text:
         return text.partition("\n")[0]
     return text

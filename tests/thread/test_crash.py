@@ -2,7 +2,6 @@
 
 import contextlib
 import logging
-from pathlib import Path
 
 import attrs
 import pytest
@@ -17,12 +16,12 @@ from messages.content import TextInput
 from messages.events import Errored, ErrorEvent, TurnAborted, TurnComplete
 from messages.ops import OverrideTurnContext, RunUserShellCommand, Shutdown
 
-from .stage import CONFIG, drain, open_stage, request_lines, text_input
+from .stage import CONFIG, drain, open_stage, read, request_lines, write
 
 COMES_BACK = "Error None: the thread crashed and goes on from its rollout"
 
 
-class Bug(Exception):
+class Bug(Exception):  # noqa: N818 -- what it is
     """Something that nobody foresaw."""
 
 
@@ -119,7 +118,7 @@ async def test_thread_that_crashes_before_it_has_a_rollout_starts_anew(
         await stage.do(OverrideTurnContext(model="gpt-5.2-codex"))
         await wait_all_tasks_blocked()
         drain(stage.thread)
-        stage.thread._ports.mailbox.send_nowait("no message")  # type: ignore[arg-type]  # noqa: SLF001
+        stage.thread._ports.mailbox.send_nowait("no message")  # type: ignore[arg-type]
 
         told = await stage.until(ErrorEvent)
         response = await stage.begin("one")
@@ -223,7 +222,7 @@ async def test_thread_whose_rollout_is_damaged_meanwhile_is_given_up(
         assert path is not None
         (await stage.begin("two")).fail(Bug())
         await wait_all_tasks_blocked()
-        Path(path).write_bytes(b"")
+        write(path, b"")
 
         told = await stage.rest()
 
@@ -235,6 +234,7 @@ async def test_crash_of_a_command_beside_the_turn_ends_the_turn_too(
     autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One crash, one restart; the turn's task is stopped with it."""
+
     async def crash(*_: object, **__: object) -> None:
         raise Bug
 
@@ -287,10 +287,10 @@ async def test_open_turn_of_a_killed_process_is_ended_when_the_thread_is_resumed
         path = stage.thread.rollout_path
         assert path is not None
         # What the disk would hold if the process were killed now.
-        content = Path(path).read_bytes()
+        content = read(path)
         copy = stage.supervisor.home / "copy.jsonl"
         await stage.supervisor.remove_thread(stage.thread.thread_id)
-        copy.write_bytes(content)
+        write(copy, content)
 
         for _ in range(2):
             stage.new = await stage.supervisor.resume_thread_from_rollout(CONFIG, copy)

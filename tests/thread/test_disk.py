@@ -25,7 +25,7 @@ from messages.ops import (
     ThreadRollback,
 )
 
-from .stage import CONFIG, Stage, drain, open_stage, request_lines
+from .stage import CONFIG, Stage, drain, open_stage, read, request_lines, write
 
 SPACE = "No space left on device"
 
@@ -107,9 +107,9 @@ async def test_thread_goes_on_from_its_rollout_when_the_disk_is_full(
         await wait_all_tasks_blocked()
         path = stage.thread.rollout_path
         assert path is not None
-        content = Path(path).read_bytes()
+        content = read(path)
         await stage.supervisor.remove_thread(stage.thread.thread_id)
-        Path(path).write_bytes(content)
+        write(path, content)
         disk.fill()
 
         stage.new = await stage.supervisor.resume_thread_from_rollout(CONFIG, path)
@@ -203,6 +203,35 @@ async def test_turn_ends_when_its_outputs_cannot_be_recorded(
         await heal(disk)
         response = await stage.begin("two")
         assert request_lines(response)[:3] == ["user: one", "call a manual", "output a: aborted"]
+
+
+@pytest.mark.usefixtures("small_buffer")
+async def test_stubborn_tool_does_not_disturb_when_its_turn_ended_on_a_full_disk(
+    autojump_clock: MockClock,
+) -> None:
+    """What could not be recorded at the end is lost, and the thread goes on."""
+    tool = ManualTool(stubborn=5)
+    disk = FailingDisk()
+    async with open_stage(tool, files=disk) as stage:
+        response = await stage.begin("one")
+        response.call("manual", call_id="a").say("x")
+        await tool.next_call()
+        await wait_all_tasks_blocked()
+        fill(stage, disk)
+        await stage.do(Interrupt())
+        told = await stage.until(TurnAborted)
+
+        assert len([line for line in told if line.startswith("WarningEvent lost")]) == 2
+        await heal(disk)
+        await trio.sleep(5)
+        assert stage.thread.state is ThreadState.IDLE
+        response = await stage.begin("two")
+        assert request_lines(response) == [
+            "user: one",
+            "call a manual",
+            "output a: aborted",
+            "user: two",
+        ]
 
 
 @pytest.mark.usefixtures("small_buffer")

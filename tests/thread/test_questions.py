@@ -1,6 +1,7 @@
 """Questions to clients: approvals and the client's own tools."""
 
 import pytest
+import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from actors.testing import ManualCall, ManualTool
@@ -27,8 +28,6 @@ from messages.ops import (
 )
 from messages.settings import DynamicToolSpec
 
-import trio
-
 from .stage import CONFIG, drain, open_stage, request_lines
 
 YES, NO = ReviewDecisionKind.APPROVED, ReviewDecisionKind.DENIED
@@ -40,9 +39,7 @@ WEATHER = DynamicToolSpec(
 async def ask(call: ManualCall) -> ReviewDecision:
     """Ask for approval, as the shell does."""
     return await call.context.ask_exec_approval(
-        ExecApprovalRequest(
-            call_id=call.call.call_id, command=("ls",), cwd="/", parsed_cmd=()
-        )
+        ExecApprovalRequest(call_id=call.call.call_id, command=("ls",), cwd="/", parsed_cmd=())
     )
 
 
@@ -57,8 +54,7 @@ def answer(key: str, text: str) -> DynamicToolResponse:
 
 def refusal(key: str) -> str:
     return (
-        f"Error bad_request: no such question with id {key!r} is open; "
-        "it was answered or withdrawn"
+        f"Error bad_request: no such question with id {key!r} is open; it was answered or withdrawn"
     )
 
 
@@ -200,7 +196,7 @@ async def test_two_calls_of_one_id_are_asked_for_apart(mock_clock: MockClock) ->
             await wait_all_tasks_blocked()
             events = []
             reader = stage.thread.events()
-            while reader.next_seq < stage.thread.subscribe().next_seq:
+            while reader.next_seq < stage.thread.statistics().next_seq:
                 events.append(reader.receive_nowait().msg)
             second = [e for e in events if isinstance(e, ExecApprovalRequest)][1]
             assert second.approval_id is not None

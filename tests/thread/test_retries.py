@@ -81,8 +81,7 @@ async def test_stream_that_ends_without_its_last_event_counts_as_broken(
             message="Reconnecting... 1/2",
             codex_error_info=ResponseStreamDisconnected(),
             additional_details=(
-                "stream disconnected before completion: "
-                "stream closed before response.completed"
+                "stream disconnected before completion: stream closed before response.completed"
             ),
         )
 
@@ -181,9 +180,7 @@ async def test_limits_that_an_error_tells_reach_the_client(mock_clock: MockClock
 
         assert [event.msg for event in events[-3:-1]] == [
             TokenCount(info=None, rate_limits=limits),
-            ErrorEvent(
-                message="no more", codex_error_info=CodexErrorCode.USAGE_LIMIT_EXCEEDED
-            ),
+            ErrorEvent(message="no more", codex_error_info=CodexErrorCode.USAGE_LIMIT_EXCEEDED),
         ]
 
 

@@ -92,8 +92,6 @@ async def test_sender_that_waits_for_room_is_told_when_the_thread_ends(
 ) -> None:
     """Nobody hangs in submit."""
     async with open_stage() as stage:
-        with slow_flush(stage):
-            pass
         raised: list[Exception] = []
         for _ in range(64):
             stage.thread.submit_nowait(text_input("x"))
@@ -218,7 +216,7 @@ async def test_crash_on_the_way_to_the_end_ends_the_thread_all_the_same(
         await stage.do(Shutdown())
         await wait_all_tasks_blocked()
         drain(stage.thread)
-        stage.thread._ports.mailbox.send_nowait("no message")  # type: ignore[arg-type]  # noqa: SLF001
+        stage.thread._ports.mailbox.send_nowait("no message")  # type: ignore[arg-type]
 
         told = await stage.rest()
 

@@ -18,6 +18,7 @@ from messages.events import TurnComplete
 from messages.ids import TurnId
 from messages.ops import Interrupt, Shutdown, UserInput
 
+from .slow_flush import slow_flush
 from .stage import drain, open_stage, request_lines
 
 MORE = (TextInput(text="more"),)
@@ -212,8 +213,6 @@ async def test_schema_of_late_input_holds_for_the_turn_that_it_starts(
 
 async def test_input_during_the_end_of_a_turn_is_not_lost(mock_clock: MockClock) -> None:
     """The turn's end is being written when it comes; it starts the next one."""
-    from .slow_flush import slow_flush
-
     async with open_stage() as stage:
         response = await stage.begin("one")
         with slow_flush(stage) as flush:
@@ -235,8 +234,6 @@ async def test_interrupt_during_the_end_of_a_turn_gives_late_input_back(
     autojump_clock: MockClock,
 ) -> None:
     """The turn has ended by itself; only what would follow is stopped."""
-    from .slow_flush import slow_flush
-
     async with open_stage() as stage:
         response = await stage.begin("one")
         with slow_flush(stage) as flush:
@@ -260,8 +257,6 @@ async def test_end_of_a_turn_is_told_when_the_disk_never_answers_and_the_user_st
     autojump_clock: MockClock,
 ) -> None:
     """Twice the patience after the interrupt at the latest (P15)."""
-    from .slow_flush import slow_flush
-
     async with open_stage() as stage:
         response = await stage.begin("one")
         with slow_flush(stage) as flush:
