@@ -34,8 +34,9 @@ SUBMISSION_CAPACITY: Final = 64
 CONTROL_CAPACITY: Final = 256
 """Interrupts and answers; more than there can be questions open at once."""
 
-EVENT_CAPACITY: Final = 4096
-"""Events kept for late and slow readers; a busy turn's deltas fit.  Older ones are lost
+EVENT_CAPACITY: Final = 1024
+"""Events kept for late and slow readers: some hundred kilobytes after a long turn, for each
+thread that is live, which is why there are no more.  Older ones are lost
 to whoever has not read them, who is told how many."""
 
 

@@ -365,7 +365,7 @@ async def test_capture_has_an_end(
     autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A test that captures without bound has run away."""
-    monkeypatch.setattr("actors.supervisor.CAPTURE_CAPACITY", 2)
+    monkeypatch.setattr("actors.supervisor.registry.CAPTURE_CAPACITY", 2)
     async with open_stage() as stage:
         stage.thread.submit_nowait(Interrupt())
         stage.thread.submit_nowait(Interrupt())

@@ -1,11 +1,9 @@
-"""The supervisor: owns the registry of threads, and starts, restarts and ends them."""
+"""The registry of threads: starts, finds, restarts and ends them."""
 
 import logging
-import os
 from collections import Counter
-from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager, suppress
-from enum import Enum
+from collections.abc import Iterable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -14,20 +12,14 @@ import attrs
 import trio
 
 from actors.config import ThreadConfig
-from actors.models import ModelProvider, ScriptedProvider
 from actors.rollout import (
-    Durability,
-    Files,
     ForkedHistory,
     InitialHistory,
     NewHistory,
     PersistMode,
     ResumedHistory,
-    SessionIndex,
     load_rollout_async,
     new_rollout_path,
-    open_journal,
-    sessions_folder,
     truncate_before_nth_user_message,
 )
 from actors.runtime import (
@@ -42,13 +34,11 @@ from actors.runtime import (
     StopOutcome,
     Subscription,
     UnknownChild,
-    World,
 )
 from actors.thread import (
     Thread,
     ThreadBlueprint,
     ThreadClosed,
-    ThreadError,
     ThreadPorts,
     ThreadServices,
     ThreadState,
@@ -57,28 +47,25 @@ from actors.thread import (
 )
 from actors.tools import (
     DynamicToolInvalid,
-    Tool,
-    builtin_tools,
-    open_launcher,
     validate_dynamic_tools,
 )
-from messages.events import ErrorEvent, SessionConfigured
+from messages.events import ErrorEvent
 from messages.ids import SubmissionId, ThreadId
 from messages.ops import Op, RefreshMcpServers, Shutdown
-from messages.settings import DynamicToolSpec, SessionSource, SourceKind
+from messages.settings import DynamicToolSpec, SessionSource
 from messages.value import Json
 
+from .errors import ThreadAlreadyLoaded, ThreadNotFound
+from .values import (
+    CloseReport,
+    NewThread,
+    RegistryStatistics,
+    ThreadCreated,
+    ThreadOrigin,
+)
+
 __all__ = [
-    "CloseReport",
-    "HomeError",
-    "NewThread",
-    "RegistryStatistics",
     "Supervisor",
-    "ThreadAlreadyLoaded",
-    "ThreadCreated",
-    "ThreadNotFound",
-    "ThreadOrigin",
-    "open_supervisor",
 ]
 
 _log = logging.getLogger("actors")
@@ -88,119 +75,6 @@ CREATED_CAPACITY: Final = 1024
 
 CAPTURE_CAPACITY: Final = 100_000
 """Captured ops kept; capture is for tests, and a test that needs more has run away."""
-
-
-class ThreadNotFound(ThreadError):  # noqa: N818 -- a fact about the registry
-    """
-    No thread with this id is loaded.
-
-    Attributes:
-        thread_id: Which one was asked for.
-    """
-
-    def __init__(self, thread_id: ThreadId) -> None:
-        super().__init__(thread_id)
-        self.thread_id = thread_id
-
-    def __str__(self) -> str:
-        return f"no thread with id: {self.thread_id}"
-
-
-class ThreadAlreadyLoaded(ThreadError):  # noqa: N818 -- a fact about the registry
-    """
-    The thread is live in this supervisor already; nothing was started (P1).
-
-    Attributes:
-        thread_id: Which one.
-    """
-
-    def __init__(self, thread_id: ThreadId) -> None:
-        super().__init__(thread_id)
-        self.thread_id = thread_id
-
-    def __str__(self) -> str:
-        return f"thread {self.thread_id} is already loaded; use get_thread() to reach it"
-
-
-class HomeError(ThreadError):
-    """
-    The home folder cannot be used; nothing was started.
-
-    Attributes:
-        home: Which folder.
-        problem: What is wrong with it.
-    """
-
-    def __init__(self, home: Path, problem: str) -> None:
-        super().__init__(home, problem)
-        self.home = home
-        self.problem = problem
-
-    def __str__(self) -> str:
-        return f"cannot keep threads in {str(self.home)!r}: {self.problem}; choose another home"
-
-
-class ThreadOrigin(Enum):
-    """How a thread came to be."""
-
-    START = "start"
-    RESUME = "resume"
-    FORK = "fork"
-    AGENT = "agent"
-
-
-@attrs.frozen(kw_only=True)
-class ThreadCreated:
-    """A thread is there; announced once, before its first op (P13)."""
-
-    thread_id: ThreadId
-    origin: ThreadOrigin
-
-
-@attrs.frozen(kw_only=True)
-class NewThread:
-    """
-    A thread that was just started, resumed or forked.
-
-    Attributes:
-        session_configured: Its first event, which its reader does not see again.
-    """
-
-    thread_id: ThreadId
-    thread: Thread
-    session_configured: SessionConfigured
-
-
-@attrs.frozen(kw_only=True)
-class CloseReport:
-    """
-    How each thread ended when all were closed.
-
-    Attributes:
-        completed: Ended by themselves, with everything saved.
-        timed_out: Were cancelled when their grace was over.
-        failed: Crashed on the way.
-    """
-
-    completed: tuple[ThreadId, ...]
-    timed_out: tuple[ThreadId, ...]
-    failed: tuple[ThreadId, ...]
-
-
-@attrs.frozen(kw_only=True)
-class RegistryStatistics:
-    """
-    One look at a supervisor.
-
-    Attributes:
-        threads: Live threads by their state; those that are starting included.
-        failing_rollouts: How many rollouts cannot be written at present.
-        pending_bytes: How much waits to be acknowledged by the disk, over all of them.
-    """
-
-    threads: Mapping[ThreadState, int]
-    failing_rollouts: int
-    pending_bytes: int
 
 
 @attrs.define(eq=False)
@@ -569,102 +443,6 @@ _ORIGINS: Final = {
     ResumedHistory: ThreadOrigin.RESUME,
     ForkedHistory: ThreadOrigin.FORK,
 }
-
-
-@asynccontextmanager
-async def open_supervisor(
-    *,
-    home: str | Path,
-    provider: ModelProvider | None = None,
-    session_source: SessionSource = SourceKind.EXEC,
-    durability: Durability = Durability.WRITE,
-    capture_ops: bool = False,
-    make_tools: Callable[[], Sequence[Tool]] | None = None,
-    world: World | None = None,
-    files: Files | None = None,
-) -> AsyncGenerator[Supervisor]:
-    """
-    Run a supervisor for as long as the block lasts.
-
-    At the end of the block all threads are told to end and get five seconds; when
-    the block raises or is cancelled they are cancelled.  Either way their rollouts
-    are written first.
-
-    Args:
-        home: Where rollouts are kept; made when the first one is written.
-        provider: Who answers model requests, closed by whoever made it; None for
-            the scripted model, which needs no key and no network.
-        session_source: Noted in new rollouts.
-        durability: When a record counts as written.
-        capture_ops: Whether to keep every op for `Supervisor.captured_ops`.
-        make_tools: Builds the tools of one thread; None for `builtin_tools`.
-        world: Clock, ids and randomness; the real ones by default.
-        files: The file system of the journal; the real one by default.
-
-    Raises:
-        HomeError: *home* is something other than a folder.
-    """
-    home = Path(home).absolute()  # noqa: ASYNC240 -- looks at the working directory only
-    world = world or World.system()
-    await trio.to_thread.run_sync(_check_home, home)
-    with _bare_errors():
-        async with (
-            open_launcher(),
-            open_journal(world=world, durability=durability, files=files) as journal,
-        ):
-            services = ThreadServices(
-                world=world,
-                journal=journal,
-                index=SessionIndex(home, world),
-                provider=provider or ScriptedProvider(),
-                make_tools=make_tools or partial(builtin_tools, dict(os.environ)),
-            )
-            children = DynamicSupervisor("threads", jitter=world.random)
-            supervisor = Supervisor(
-                home, session_source, services, children, [] if capture_ops else None
-            )
-            children.on_exit = supervisor.on_exit
-            children.on_restarting = supervisor.on_restarting
-            children.on_gave_up = supervisor.on_gave_up
-            try:
-                async with children:
-                    yield supervisor
-            finally:
-                supervisor.close()
-
-
-@contextmanager
-def _bare_errors() -> Generator[None]:
-    """
-    Let a lone error of the block out as it is, not in a group.
-
-    The caller wrote no nursery and should not have to know of the journal's.
-    """
-    try:
-        yield
-    except BaseExceptionGroup as group:
-        error, *others = group.exceptions
-        if others:
-            raise
-        raise error from error.__cause__
-
-
-def _check_home(home: Path) -> None:
-    """Check what can be checked without making anything; for an OS thread."""
-    for folder in (home, sessions_folder(home)):
-        try:
-            _check_folder(home, folder)
-        except OSError as error:
-            raise HomeError(home, error.strerror or str(error)) from error
-
-
-def _check_folder(home: Path, folder: Path) -> None:
-    # What does not exist yet is made below the nearest folder that does.
-    nearest = next(path for path in (folder, *folder.parents) if path.exists())
-    if not nearest.is_dir():
-        raise HomeError(home, f"{str(nearest)!r} is not a folder")
-    if not os.access(nearest, os.R_OK | os.W_OK | os.X_OK):
-        raise HomeError(home, f"permission denied for {str(nearest)!r}")
 
 
 def _mode(*, extended: bool) -> PersistMode:

@@ -1,0 +1,19 @@
+"""The supervisor: owns the registry of threads, and starts, restarts and ends them."""
+
+from .errors import HomeError, ThreadAlreadyLoaded, ThreadNotFound
+from .opening import open_supervisor
+from .registry import Supervisor
+from .values import CloseReport, NewThread, RegistryStatistics, ThreadCreated, ThreadOrigin
+
+__all__ = [
+    "CloseReport",
+    "HomeError",
+    "NewThread",
+    "RegistryStatistics",
+    "Supervisor",
+    "ThreadAlreadyLoaded",
+    "ThreadCreated",
+    "ThreadNotFound",
+    "ThreadOrigin",
+    "open_supervisor",
+]

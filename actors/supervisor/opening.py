@@ -1,0 +1,134 @@
+"""Opening a supervisor: its journal, its children, its home."""
+
+import os
+from collections.abc import AsyncGenerator, Callable, Generator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from functools import partial
+from pathlib import Path
+
+import trio
+
+from actors.models import ModelProvider, ScriptedProvider
+from actors.rollout import (
+    Durability,
+    Files,
+    SessionIndex,
+    open_journal,
+    sessions_folder,
+)
+from actors.runtime import (
+    DynamicSupervisor,
+    World,
+)
+from actors.thread import (
+    ThreadServices,
+)
+from actors.tools import (
+    Tool,
+    builtin_tools,
+    open_launcher,
+)
+from messages.settings import SessionSource, SourceKind
+
+from .errors import HomeError
+from .registry import Supervisor
+
+__all__ = [
+    "open_supervisor",
+]
+
+
+@asynccontextmanager
+async def open_supervisor(
+    *,
+    home: str | Path,
+    provider: ModelProvider | None = None,
+    session_source: SessionSource = SourceKind.EXEC,
+    durability: Durability = Durability.WRITE,
+    capture_ops: bool = False,
+    make_tools: Callable[[], Sequence[Tool]] | None = None,
+    world: World | None = None,
+    files: Files | None = None,
+) -> AsyncGenerator[Supervisor]:
+    """
+    Run a supervisor for as long as the block lasts.
+
+    At the end of the block all threads are told to end and get five seconds; when
+    the block raises or is cancelled they are cancelled.  Either way their rollouts
+    are written first.
+
+    Args:
+        home: Where rollouts are kept; made when the first one is written.
+        provider: Who answers model requests, closed by whoever made it; None for
+            the scripted model, which needs no key and no network.
+        session_source: Noted in new rollouts.
+        durability: When a record counts as written.
+        capture_ops: Whether to keep every op for `Supervisor.captured_ops`.
+        make_tools: Builds the tools of one thread; None for `builtin_tools`.
+        world: Clock, ids and randomness; the real ones by default.
+        files: The file system of the journal; the real one by default.
+
+    Raises:
+        HomeError: *home* is something other than a folder.
+    """
+    home = Path(home).absolute()  # noqa: ASYNC240 -- looks at the working directory only
+    world = world or World.system()
+    await trio.to_thread.run_sync(_check_home, home)
+    with _bare_errors():
+        async with (
+            open_launcher(),
+            open_journal(world=world, durability=durability, files=files) as journal,
+        ):
+            services = ThreadServices(
+                world=world,
+                journal=journal,
+                index=SessionIndex(home, world),
+                provider=provider or ScriptedProvider(),
+                make_tools=make_tools or partial(builtin_tools, dict(os.environ)),
+            )
+            children = DynamicSupervisor("threads", jitter=world.random)
+            supervisor = Supervisor(
+                home, session_source, services, children, [] if capture_ops else None
+            )
+            children.on_exit = supervisor.on_exit
+            children.on_restarting = supervisor.on_restarting
+            children.on_gave_up = supervisor.on_gave_up
+            try:
+                async with children:
+                    yield supervisor
+            finally:
+                supervisor.close()
+
+
+@contextmanager
+def _bare_errors() -> Generator[None]:
+    """
+    Let a lone error of the block out as it is, not in a group.
+
+    The caller wrote no nursery and should not have to know of the journal's.
+    """
+    try:
+        yield
+    except BaseExceptionGroup as group:
+        error, *others = group.exceptions
+        if others:
+            raise
+        raise error from error.__cause__
+
+
+def _check_home(home: Path) -> None:
+    """Check what can be checked without making anything; for an OS thread."""
+    for folder in (home, sessions_folder(home)):
+        try:
+            _check_folder(home, folder)
+        except OSError as error:
+            raise HomeError(home, error.strerror or str(error)) from error
+
+
+def _check_folder(home: Path, folder: Path) -> None:
+    # What does not exist yet is made below the nearest folder that does.
+    nearest = next(path for path in (folder, *folder.parents) if path.exists())
+    if not nearest.is_dir():
+        raise HomeError(home, f"{str(nearest)!r} is not a folder")
+    if not os.access(nearest, os.R_OK | os.W_OK | os.X_OK):
+        raise HomeError(home, f"permission denied for {str(nearest)!r}")
