@@ -122,7 +122,9 @@ async def record_with_treadle(place: Place, script: list[Reply], texts: list[str
     return Path(new.thread.rollout_path)
 
 
-async def record_with_codex(codex: Path, place: Place, script: list[Reply], texts: list[str]) -> Path:
+async def record_with_codex(
+    codex: Path, place: Place, script: list[Reply], texts: list[str]
+) -> Path:
     """A thread that Codex ran, in a process that is gone; returns its rollout."""
     async with open_mock_responses(script) as mock:
         write_config(place.home, mock.base_url)
@@ -158,7 +160,9 @@ async def test_codex_reads_and_resumes_thread_that_treadle_recorded(
         async with open_mock_responses([answer(text_message("again"))]) as mock:
             write_config(place.home, mock.base_url)
             async with open_app_server(codex, home=place.home) as server:
-                listed = await server.request("thread/list", {"modelProviders": [], "sourceKinds": ["exec"]})
+                listed = await server.request(
+                    "thread/list", {"modelProviders": [], "sourceKinds": ["exec"]}
+                )
                 read = await server.request(
                     "thread/read", {"threadId": thread_id, "includeTurns": True}
                 )
@@ -287,7 +291,9 @@ async def test_codex_forks_thread_that_treadle_recorded_and_treadle_resumes_the_
         async with open_mock_responses([answer(text_message("in the fork"))]) as mock:
             write_config(place.home, mock.base_url)
             async with open_app_server(codex, home=place.home) as server:
-                forked = (await server.request("thread/fork", {"threadId": path.stem[-36:]}))["thread"]
+                forked = (await server.request("thread/fork", {"threadId": path.stem[-36:]}))[
+                    "thread"
+                ]
                 turn = await run_turn(server, forked["id"], "fork")
                 await wait_recorded(server, Path(forked["path"]), turn)
         async with (
