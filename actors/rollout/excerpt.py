@@ -49,9 +49,9 @@ def truncate_text(text: str, policy: TruncationPolicy) -> str:
     budget_bytes = _budget_bytes(policy)
     if len(text) * 4 <= budget_bytes:  # no character is longer than four bytes
         return text
-    data = _encoded(text)
-    if len(data) <= budget_bytes:
+    if _size_bytes(text) <= budget_bytes:
         return text
+    data = _encoded(text)
     beginning = _decoded(data[: budget_bytes // 2])
     end = _decoded(data[len(data) - (budget_bytes - budget_bytes // 2) :])
     if policy.mode is TruncationMode.TOKENS:

@@ -101,6 +101,10 @@ class Files:
             finally:
                 os.close(fd)
 
+    def rename(self, old: Path, new: Path) -> None:
+        """Give a file another name in its folder, in the place of whatever has that name."""
+        old.rename(new)
+
     def remove(self, path: Path) -> None:
         """Remove a file; a missing one is fine."""
         path.unlink(missing_ok=True)

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import attrs
 import trio
 
-from messages.codec import decode_line
+from messages.codec import decode_item
 from messages.errors import DecodeError
 from messages.events import UserMessage
 from messages.ids import ThreadId
@@ -178,7 +178,7 @@ async def list_threads(
 
     A page with a cursor is always followed by at least one thread, unless it
     ended at the cap.  A home without rollouts gives an empty page; a rollout
-    that cannot be read is passed over.
+    that cannot be read, or that nothing was written to, is passed over.
 
     Args:
         home: The home folder.
@@ -376,7 +376,7 @@ def _head(
 
 def _decoded(line: bytes) -> RolloutItem | None:
     try:
-        return decode_line(line).item
+        return decode_item(line)
     except DecodeError:
         return None
 

@@ -36,7 +36,8 @@ async def find_thread_path_by_id(home: Path, id_text: str) -> Path | None:
     """
     Find the active rollout of a thread; None if there is none or it is no id.
 
-    Looks first at the day that the id itself tells, then everywhere.
+    Looks first at the day that the id itself tells, then everywhere.  An empty
+    file is no rollout yet, or never became one.
 
     Cancellation:
         Takes effect before the search begins.
@@ -112,7 +113,16 @@ def _find_in(folder: Path, thread_id: ThreadId) -> Path | None:
     # Comparing ends first: most names are other threads'.
     end = f"-{thread_id}.jsonl"
     found = (name for name in names if name.endswith(end) and parse_rollout_name(name))
-    return next((folder / name for name in sorted(found, reverse=True)), None)
+    paths = (folder / name for name in sorted(found, reverse=True))
+    return next(filter(_holds_something, paths), None)
+
+
+def _holds_something(path: Path) -> bool:
+    """Tell a rollout from a file whose writer died between its name and its first line."""
+    try:
+        return path.stat().st_size > 0
+    except OSError:  # moved in this instant
+        return False
 
 
 def _move(path: Path, folder: Path) -> Path:

@@ -20,7 +20,7 @@ from messages.turn_items import PlanItem, UnknownTurnItem
 
 from .excerpt import truncate_text
 
-__all__ = ["EXEC_OUTPUT_LIMIT", "PersistMode", "persisted"]
+__all__ = ["EXEC_OUTPUT_LIMIT", "PersistMode", "kept_whole", "persisted"]
 
 EXEC_OUTPUT_LIMIT = TruncationPolicy(mode=TruncationMode.BYTES, limit=10_000)
 """How much of a command's output an extended rollout keeps; the marker comes on top."""
@@ -54,6 +54,12 @@ def persisted(item: RolloutItem, mode: PersistMode) -> RolloutItem | None:
     """
     rules = _EXTENDED if mode is PersistMode.EXTENDED else _LIMITED
     return rules[type(item)](item)
+
+
+def kept_whole(mode: PersistMode) -> frozenset[type[RolloutItem]]:
+    """The classes of which `persisted` keeps every item as it is, without asking it."""
+    rules = _EXTENDED if mode is PersistMode.EXTENDED else _LIMITED
+    return frozenset(cls for cls, rule in rules.items() if rule is _keep)
 
 
 def _keep(item: RolloutItem) -> RolloutItem:

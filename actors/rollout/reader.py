@@ -11,7 +11,7 @@ from pathlib import Path
 import attrs
 import trio
 
-from messages.codec import decode_line
+from messages.codec import decode_item
 from messages.errors import DecodeError
 from messages.ids import ThreadId
 from messages.rollout import RolloutItem, SessionMeta
@@ -116,7 +116,7 @@ def _load(path: Path, lines: Iterator[bytes]) -> LoadedRollout:
     line = b"\n"
     for line in lines:
         try:
-            keep(decode_line(line).item)
+            keep(decode_item(line))
             place(offset)
         except DecodeError as exc:
             if line.isspace():
@@ -161,10 +161,11 @@ _was_enabled = False
 @contextmanager
 def _collector_paused() -> Generator[None, None, None]:
     """
-    Keep the cycle collector from walking what is being loaded.
+    Keep the cycle collector from walking what is being loaded, or was just loaded.
 
     A load makes hundreds of thousands of objects and no cycle; with the
-    collector on, it takes half as long again.
+    collector on, it takes half as long again.  Afterwards what is there counts as
+    old: otherwise the next small collection would walk it all after all.
     """
     global _pauses, _was_enabled  # noqa: PLW0603 -- see above
     with _pause_lock:
@@ -178,4 +179,15 @@ def _collector_paused() -> Generator[None, None, None]:
         with _pause_lock:
             _pauses -= 1
             if not _pauses and _was_enabled:
+                _make_old()
                 gc.enable()
+
+
+def _make_old() -> None:
+    """Let the collector take all objects of this instant for old ones, without a look at them."""
+    if gc.get_freeze_count():
+        return  # the program froze some itself, and wants them to stay so
+    try:
+        gc.freeze()
+    finally:
+        gc.unfreeze()  # puts them into the oldest generation

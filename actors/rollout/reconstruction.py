@@ -58,6 +58,15 @@ _FOREIGN_SUMMARY = "Another language model started to solve this problem"
 _NO_SUMMARY = "(no summary available)"
 
 _RESPONSE_CLASSES = frozenset(get_args(ResponseItem))
+# Asking a set first, as here and below, spares the many records a row of comparisons.
+_KEPT_WHOLE = _RESPONSE_CLASSES - {
+    CustomToolCallOutput,
+    FunctionCallOutput,
+    Message,
+    UnknownItem,
+}
+_REPLAYED = _RESPONSE_CLASSES | {CompactedItem, ThreadRolledBack}
+_TURN_EDGES = frozenset({ThreadRolledBack, TurnAborted, TurnComplete, TurnStarted})
 
 
 def is_response_item(item: RolloutItem) -> TypeGuard[ResponseItem]:
@@ -72,11 +81,19 @@ def history_item(item: ResponseItem, policy: TruncationPolicy) -> ResponseItem |
     Tool outputs are cut to `RECORDING_SLACK` times the policy; system messages
     and items of unknown kind are left out.  The rollout keeps the whole item.
     """
+    if type(item) in _KEPT_WHOLE:
+        return item
+    return _kept(item, scaled(policy, RECORDING_SLACK))
+
+
+def _kept(item: ResponseItem, limit: TruncationPolicy) -> ResponseItem | None:
+    if isinstance(item, Message):
+        return None if item.role == "system" else item
     match item:
         case FunctionCallOutput(output=output) | CustomToolCallOutput(output=output):
-            cut = truncate_output(output, scaled(policy, RECORDING_SLACK))
+            cut = truncate_output(output, limit)
             return item if cut == output else attrs.evolve(item, output=cut)
-        case Message(role="system") | UnknownItem():
+        case UnknownItem():
             return None
         case _:  # everything else is kept as it is
             return item
@@ -104,9 +121,14 @@ def reconstruct(
         Codex, ``reconstruct_history_from_rollout``.
     """
     history: list[ResponseItem] = []
+    limit = scaled(policy, RECORDING_SLACK)
     for item in items:
-        if is_response_item(item):
-            kept = history_item(item, policy)
+        if type(item) not in _REPLAYED:
+            continue
+        if type(item) in _KEPT_WHOLE:
+            history.append(item)  # type: ignore[arg-type]  # the set holds ResponseItem's classes
+        elif is_response_item(item):
+            kept = _kept(item, limit)
             if kept is not None:
                 history.append(kept)
         elif isinstance(item, CompactedItem):
@@ -188,6 +210,8 @@ def missing_turn_ends(items: Iterable[RolloutItem]) -> tuple[TurnAborted, ...]:
     unfinished: dict[TurnId, None] = {}
     begun: set[TurnId | None] = set()
     for item in items:
+        if type(item) not in _TURN_EDGES:
+            continue
         match item:
             case TurnStarted(turn_id=turn_id):
                 begun.add(turn_id)

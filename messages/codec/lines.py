@@ -13,13 +13,18 @@ from .values import UNWRITABLE, encode_error
 if TYPE_CHECKING:
     from ..rollout import RolloutItem, RolloutLine
 
-__all__ = ["decode_line", "encode_line", "encode_record"]
+__all__ = ["decode_item", "decode_line", "encode_line", "encode_record"]
 
 _CRC_HEAD = b'{"crc":"'
 _BODY = len(_CRC_HEAD) + len(b'00000000",')
 # Started with this, the CRC-32 of a brace is 0, with which a CRC-32 starts: the brace in
 # front of the body then counts for nothing, and need not be cut off first.
 _BEFORE_BRACE = 0x0F6A705D
+
+# What `Records.read` deals with: a kind without tags, or a payload that does not fit.
+_MAYBE_UNKNOWN = (KeyError, TypeError, Misfit, RecursionError)
+# No JSON, no object, or a member that is missing or of another kind.
+_MAYBE_DAMAGED = (ValueError, KeyError, TypeError, Misfit)
 
 
 def encode_record(item: "RolloutItem") -> tuple[str, bytes]:
@@ -84,14 +89,39 @@ def decode_line(line: bytes) -> "RolloutLine":
         raise problem.as_error() from None
     crc = read.crc
     if crc is not None and line.startswith(_CRC_HEAD):
-        if crc == zlib.crc32(line[_BODY:-1]).to_bytes(4, "big").hex():
+        if crc == _checksum(line[_BODY:-1]):
             return read
-        _check_unusual_end(line, crc)
+        # It may have lost its newline, or got the one of another platform.
+        if crc != _checksum(line[_BODY:].rstrip(b"\r\n")):
+            raise DecodeError("$.crc", f"the line was damaged: its checksum is not {crc!r}")
     return read
 
 
-def _check_unusual_end(line: bytes, crc: str) -> None:
-    """Look again: the line may have lost its newline, or got the one of another platform."""
-    body = line[_BODY:].rstrip(b"\r\n")
-    if crc != f"{zlib.crc32(body):08x}":
-        raise DecodeError("$.crc", f"the line was damaged: its checksum is not {crc!r}")
+def _checksum(body: bytes) -> str:
+    return zlib.crc32(body).to_bytes(4, "big").hex()
+
+
+def decode_item(line: bytes) -> "RolloutItem":
+    """
+    Read the item of one line of a rollout, and nothing else of it.
+
+    The same as ``decode_line(line).item``, errors included, and a fifth faster:
+    no `RolloutLine` is made for the lines that nothing happened to.
+    """
+    try:
+        raw = orjson.loads(line)
+        kind, payload = raw["type"], raw["payload"]
+        try:
+            item: RolloutItem = the_records().tagged_readers[kind][payload["type"]](payload)
+        except _MAYBE_UNKNOWN:
+            item = the_records().read(kind, payload)
+        # This accepts less than decode_line, never more.
+        if (
+            raw["timestamp"].__class__ is str
+            and kind.__class__ is str
+            and ("crc" not in raw or raw["crc"] == _checksum(line[_BODY:-1]))
+        ):
+            return item
+    except _MAYBE_DAMAGED:
+        pass
+    return decode_line(line).item  # says what is wrong, if anything is

@@ -37,6 +37,11 @@ class Records:
 
     Args:
         codec: Knows the classes; gets `RolloutLine` added by whoever made it.
+
+    Attributes:
+        tagged_readers:
+            Readers by kind and tag, of those tags that were met; for callers that
+            read many and leave everything else to `read`.
     """
 
     def __init__(self, codec: Codec) -> None:
@@ -44,7 +49,7 @@ class Records:
             kind.value: codec.reader(record) for kind, record in _TYPES.items()
         }
         # Filled by the unions themselves; here to save a call for each line.
-        self._tagged_readers: dict[str, dict[str, Reader]] = {
+        self.tagged_readers: dict[str, dict[str, Reader]] = {
             kind.value: union.readers
             for kind, record in _TYPES.items()
             if (union := codec.tagged_union(record)) is not None
@@ -61,7 +66,7 @@ class Records:
     def read(self, kind: str, payload: Any) -> RolloutItem:
         """Make an item of a payload, or an `UnknownRecord` that carries it along."""
         try:
-            reader = self._tagged_readers[kind][payload["type"]]
+            reader = self.tagged_readers[kind][payload["type"]]
         except (KeyError, TypeError):
             known = self._readers.get(kind)
             if known is None:

@@ -1,15 +1,19 @@
 """Lines of a rollout: the envelope, its checksum, and what cannot be read."""
 
+import inspect
+import sys
 import zlib
 from typing import Any
 
 import orjson
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from messages.codec import decode_line, encode_line, from_json, to_json
+from messages.codec import decode_item, decode_line, encode_line, from_json, to_json
 from messages.errors import DecodeError
 from messages.events import AgentMessage, EventMsg
-from messages.rollout import RolloutLine, UnknownRecord
+from messages.rollout import CompactedItem, RolloutItem, RolloutLine, UnknownRecord
 
 from .golden_events import EVENTS
 from .same_json import same_json
@@ -21,6 +25,14 @@ BODY = (
     b'"seq":12,"timestamp":"2026-02-11T09:30:00.000Z","type":"event_msg",'
     b'"payload":{"type":"agent_message","message":"hello"}}'
 )
+
+
+def outcome(line: bytes, *, item_only: bool) -> RolloutItem | tuple[str, str]:
+    """What a line holds, or where and why it is refused."""
+    try:
+        return decode_item(line) if item_only else decode_line(line).item
+    except DecodeError as exc:
+        return exc.path, str(exc)
 
 
 def line_of(**members: Any) -> bytes:
@@ -194,3 +206,87 @@ def test_time_and_kind_are_escaped() -> None:
 
     assert decode_line(line).timestamp == 'no"time\n'
     assert isinstance(from_json(orjson.loads(line)["payload"], EventMsg), AgentMessage)
+
+
+# One each: with and without a tag, of unknown kind, with a payload that does not fit, of
+# another program, and with members of ours in other places than ours.
+VARIED = [
+    LINE,
+    encode_line(CompactedItem(message="so far"), timestamp=TIMESTAMP, seq=0),
+    encode_line(UnknownRecord(kind="future", payload=[1]), timestamp=TIMESTAMP, seq=1),
+    encode_line(UnknownRecord(kind="event_msg", payload={"type": "error"}), timestamp="", seq=2),
+    line_of(type="event_msg", payload={"type": "shutdown_complete"}),
+    line_of(type="event_msg", payload={"type": "shutdown_complete"}, crc="00000000"),
+    line_of(type="event_msg", payload={"type": "shutdown_complete"}, crc=5),
+    line_of(type="compacted", payload={"message": "m"}, crc=None, seq="three"),
+    b'{"crc":"yes","timestamp":"","type":"compacted","payload":{"message":"m"}}\n',
+    b'{"crc":7,"timestamp":"","type":"compacted","payload":{"message":"m"}}\n',
+    b'{"timestamp":1,"type":"x","payload":1}',
+    b'{"timestamp":"","type":5,"payload":1}',
+    b'{"timestamp":"","type":[],"payload":{"type":[]}}',
+    b'{"timestamp":"","type":"event_msg"}',
+    b'[{"timestamp":""}]',
+    b"\n",
+]
+
+
+@pytest.mark.parametrize("line", VARIED)
+def test_item_alone_is_the_same_whatever_becomes_of_any_byte(line: bytes) -> None:
+    """The short way reads what the long way reads, and refuses what it refuses."""
+    assert outcome(line, item_only=True) == outcome(line, item_only=False)
+    for position in range(len(line)):
+        for bit in (0x01, 0x10, 0x20, 0x80):
+            damaged = bytearray(line)
+            damaged[position] ^= bit
+            changed = bytes(damaged)
+
+            assert outcome(changed, item_only=True) == outcome(changed, item_only=False)
+        cut = line[:position]
+        assert outcome(cut, item_only=True) == outcome(cut, item_only=False)
+
+
+@pytest.mark.parametrize("end", [b"", b"\n", b"\r\n", b"\n\n", b" \n"])
+def test_item_alone_is_read_whatever_the_end_of_its_line(end: bytes) -> None:
+    """A lost newline, or another platform's, is no damage; white space that was added is."""
+    line = LINE.rstrip() + end
+
+    assert outcome(line, item_only=True) == outcome(line, item_only=False)
+    assert (outcome(line, item_only=True) == ITEM) is (end != b" \n")
+
+
+@given(
+    line=st.sampled_from(VARIED),
+    flips=st.lists(st.tuples(st.integers(0, 200), st.integers(1, 255)), max_size=4),
+)
+def test_item_alone_is_the_same_under_any_damage(line: bytes, flips: list[tuple[int, int]]) -> None:
+    """Also when several bytes changed at once."""
+    damaged = bytearray(line)
+    for position, mask in flips:
+        damaged[position % len(line)] ^= mask
+
+    assert outcome(bytes(damaged), item_only=True) == outcome(bytes(damaged), item_only=False)
+
+
+@pytest.mark.parametrize("raw", [raw for _, raw in EVENTS])
+def test_item_alone_is_the_same_for_every_event(raw: Any) -> None:
+    """The table of readers by tag holds what the union of all events holds."""
+    line = line_of(type="event_msg", payload=raw)
+
+    assert decode_item(line) == decode_line(line).item
+
+
+def test_item_alone_is_carried_along_when_it_is_nested_too_deep() -> None:
+    """Depth inside of a payload costs that record only, here as well."""
+    session = next(raw for _, raw in EVENTS if raw["type"] == "session_configured")
+    head, tail = orjson.dumps({**session, "initial_messages": [0]}).split(b"[0]")
+    payload = (head + b"[") * 400 + b'{"type":"shutdown_complete"}' + (b"]" + tail) * 400
+    line = b'{"timestamp":"","type":"event_msg","payload":%b}' % payload
+    usual = sys.getrecursionlimit()
+    sys.setrecursionlimit(len(inspect.stack(0)) + 100)
+    try:
+        item = decode_item(line)
+    finally:
+        sys.setrecursionlimit(usual)
+
+    assert isinstance(item, UnknownRecord)
+    assert item.reason == "nested too deep"

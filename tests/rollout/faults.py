@@ -100,3 +100,6 @@ class FaultyFiles(Files):
 
     def sync_name(self, path: Path) -> None:
         self._step("sync_name", lambda: Files.sync_name(self, path))
+
+    def rename(self, old: Path, new: Path) -> None:
+        self._step("rename", lambda: Files.rename(self, old, new))

@@ -15,17 +15,20 @@ from actors.rollout import (
     LoadedRollout,
     PersistMode,
     RolloutChanged,
+    RolloutLocked,
     RolloutNotWritten,
     load_rollout,
     open_journal,
+    parse_rollout_name,
     truncate_before_nth_user_message,
 )
-from actors.rollout.copying import reseal
+from actors.rollout.copying import part_path, reseal
 from actors.rollout.journal import Journal
 from actors.runtime import World
 from messages.codec import decode_line, encode_line
 from messages.rollout import RolloutItem, SessionMeta, UnknownRecord
 
+from .faults import FaultyFiles
 from .samples import OTHER, THREAD, command_end, meta, rollout_path, turn, user
 
 FORK = meta(OTHER)
@@ -63,6 +66,13 @@ async def forked(
     seqs = [orjson.loads(line)["seq"] for line in path.read_bytes().splitlines()]
     assert seqs == list(range(len(seqs)))
     return loaded
+
+
+async def forked_path(journal: Journal, home: Path, history: ForkedHistory) -> LoadedRollout:
+    path = rollout_path(home, OTHER)
+    recorder = await journal.fork(history, path, FORK, PersistMode.LIMITED, on_trouble=no_trouble)
+    await recorder.close()
+    return load_rollout(path)
 
 
 async def test_fork_begins_with_its_own_meta_and_leaves_out_the_parents(
@@ -133,6 +143,82 @@ async def test_damaged_and_foreign_lines_of_the_parent(tmp_path: Path, world: Wo
     assert b'"ordinal":9,"type":"future","payload":{"x": [1,2]}}\n' in loaded.path.read_bytes()
 
 
+async def test_lines_that_keep_their_position_are_copied_as_they_are(
+    tmp_path: Path, world: World
+) -> None:
+    """One that was damaged after it was read keeps its checksum, and is reported by the fork."""
+    async with open_journal(world=world) as journal:
+        items = [user("a"), user("b"), user("c")]
+        source = await recorded(journal, tmp_path, items, PersistMode.LIMITED)
+        path = source.path
+        path.write_bytes(path.read_bytes().replace(b'"b"', b'"!"'))
+        history = ForkedHistory(items=source.items, source=source)
+
+        loaded = await forked_path(journal, tmp_path, history)
+
+    assert loaded.items == (FORK_ON_DISK, user("a"), user("c"))
+    assert [line.number for line in loaded.damaged] == [3]
+    before, after = (each.path.read_bytes().splitlines() for each in (source, loaded))
+    assert after[1:] == before[1:]
+
+
+async def test_line_that_changed_since_it_was_read_gets_no_new_checksum(
+    tmp_path: Path, world: World
+) -> None:
+    """Where lines move up, the fork would call the damage good; so there is none."""
+    async with open_journal(world=world) as journal:
+        items = [command_end("out"), user("b")]
+        source = await recorded(journal, tmp_path, items, PersistMode.EXTENDED)
+        source.path.write_bytes(source.path.read_bytes().replace(b'"b"', b'"!"'))
+        path = rollout_path(tmp_path, OTHER)
+        history = ForkedHistory(items=source.items, source=source)
+
+        with pytest.raises(RolloutChanged):
+            await journal.fork(history, path, FORK, PersistMode.LIMITED, on_trouble=no_trouble)
+
+    assert list(path.parent.iterdir()) == [source.path]
+
+
+async def test_last_line_without_its_end_gets_one(tmp_path: Path, world: World) -> None:
+    """What the fork records next is not glued to it."""
+    async with open_journal(world=world) as journal:
+        source = await recorded(journal, tmp_path, [user("a"), user("b")], PersistMode.LIMITED)
+        source.path.write_bytes(source.path.read_bytes()[:-1])
+        source = load_rollout(source.path)
+        assert source.lacks_newline
+
+        loaded = await forked(journal, tmp_path, ForkedHistory(items=source.items, source=source))
+
+    assert loaded.items == (FORK_ON_DISK, user("a"), user("b"))
+
+
+async def test_fork_gets_its_name_when_it_is_whole(tmp_path: Path, world: World) -> None:
+    """Until then there is an empty file, which is no thread, and what a dead process left goes."""
+    path = rollout_path(tmp_path, OTHER)
+    seen: list[tuple[int, bool]] = []
+
+    def look(call: str) -> None:
+        if call in ("write", "rename"):
+            seen.append((path.stat().st_size, part_path(path).exists()))
+
+    files = FaultyFiles()
+    async with open_journal(world=world, files=files) as journal:
+        source = await recorded(journal, tmp_path, turn(1), PersistMode.LIMITED)
+        part_path(path).write_bytes(b"half a li")
+        files.before = look
+        history = ForkedHistory(items=source.items, source=source)
+        recorder = await journal.fork(history, path, FORK, PersistMode.LIMITED, on_trouble=print)
+        files.before = lambda _name: None
+        with pytest.raises(RolloutLocked):
+            await journal.resume(path, PersistMode.LIMITED, on_trouble=print)
+        await recorder.close()
+
+    assert seen == [(0, True), (0, True)]
+    assert load_rollout(path).items == (FORK_ON_DISK, *turn(1))
+    assert sorted(path.parent.iterdir()) == sorted([source.path, path])
+    assert parse_rollout_name(part_path(path).name) is None
+
+
 async def test_large_histories_are_written_in_pieces(tmp_path: Path, world: World) -> None:
     """More than the buffer of a piece comes through whole."""
     items = [user("x" * 400_000 + str(n)) for n in range(6)]
@@ -190,6 +276,7 @@ def test_resealed_line_is_whole_under_any_position(seqs: list[int], ours: bool) 
         assert line.endswith(b"}\n")
         assert int(line[8:16], 16) == zlib.crc32(line[18:-1])
         assert line.count(b'"seq":') == (1 if ours else 2)
+        assert reseal(line, seq) is line
 
 
 def test_meta_of_the_fork_may_name_its_parent_itself() -> None:

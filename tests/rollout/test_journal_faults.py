@@ -539,12 +539,17 @@ async def test_fork_that_fails_leaves_no_file(tmp_path: Path, world: World, faul
     async with open_journal(world=world, files=files, durability=durable) as journal:
         loaded = await source(journal, tmp_path)
         history = ForkedHistory(items=loaded.items, source=loaded)
-        for call in ("make_folder", "create", "write", "sync", "sync_name"):
+        for call in ("make_folder", "create", "write", "sync", "rename", "sync_name"):
             files.broken = {call: fault}
             with pytest.raises(RolloutNotWritten):
                 await journal.fork(history, path, FORK_META, LIMITED, on_trouble=lambda _: None)
-            assert not path.exists()
+            assert list(path.parent.iterdir()) == [loaded.path]
         files.broken = {}
+        files.plan = {len(files.calls) + 2: fault}  # make_folder, create the name, create the file
+        with pytest.raises(RolloutNotWritten):
+            await journal.fork(history, path, FORK_META, LIMITED, on_trouble=lambda _: None)
+        assert files.calls[-1] == "create"
+        assert list(path.parent.iterdir()) == [loaded.path]
         recorder = await journal.fork(history, path, FORK_META, LIMITED, on_trouble=lambda _: None)
         await recorder.close()
         loaded.path.unlink()

@@ -269,6 +269,15 @@ async def test_rollout_that_cannot_be_read_is_passed_over(tmp_path: Path) -> Non
         assert numbers(await list_threads(tmp_path, page_size=5, sort_key=sort_key)) == [1]
 
 
+async def test_empty_file_is_passed_over(tmp_path: Path) -> None:
+    """A writer that died before its first line leaves one."""
+    path = add(tmp_path, 1)
+    add(tmp_path, 2).write_bytes(b"")
+    for sort_key in SortKey:
+        assert numbers(await list_threads(tmp_path, page_size=5, sort_key=sort_key)) == [1]
+        assert await latest_thread_path(tmp_path, sort_key=sort_key) == path
+
+
 async def test_creation_time_comes_from_the_name_when_the_meta_has_none(tmp_path: Path) -> None:
     """A meta with an unreadable time is still a meta."""
     add(tmp_path, 1, at=START + 3, timestamp="long ago")

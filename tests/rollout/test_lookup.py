@@ -56,6 +56,20 @@ async def test_day_of_the_id_is_looked_at_first(
         path.unlink()
 
 
+async def test_empty_file_is_no_rollout(tmp_path: Path) -> None:
+    """A writer that died before its first line leaves one; a whole one elsewhere is found."""
+    path = rollout_path(tmp_path)
+    touch(path).write_bytes(b"")
+    assert await find_thread_path_by_id(tmp_path, THREAD) is None
+
+    elsewhere = touch(new_rollout_path(tmp_path, START + 86_400, THREAD))
+    assert await find_thread_path_by_id(tmp_path, THREAD) == elsewhere
+
+    elsewhere.unlink()
+    elsewhere.symlink_to(tmp_path / "nowhere")
+    assert await find_thread_path_by_id(tmp_path, THREAD) is None
+
+
 async def test_what_is_not_there_is_not_found(tmp_path: Path) -> None:
     """No home, no such thread, no id; other files with the id in their name do not count."""
     assert await find_thread_path_by_id(tmp_path / "none", THREAD) is None

@@ -5,7 +5,8 @@ from typing import get_args
 import pytest
 
 from actors.rollout import PersistMode, persisted
-from messages.events import EventMsg, ItemCompleted
+from actors.rollout.policy import kept_whole
+from messages.events import EventMsg, ExecCommandEnd, ItemCompleted
 from messages.ids import ThreadId, TurnId
 from messages.items import ResponseItem
 from messages.rollout import RolloutItem
@@ -118,3 +119,13 @@ def test_extended_cuts_the_middle_out_of_a_longer_output() -> None:
 
     assert type(kept) is type(command_end(""))
     assert kept.aggregated_output == "a" * 5_000 + "…1 chars truncated…" + "z" * 5_000
+
+
+@pytest.mark.parametrize("mode", PersistMode)
+def test_classes_that_are_kept_whole_are_those_that_no_rule_looks_into(mode: PersistMode) -> None:
+    """Whoever asks for classes instead of items comes to the same."""
+    whole = kept_whole(mode)
+    for cls in get_args(RolloutItem):
+        looked_into = cls in (ItemCompleted, *([ExecCommandEnd] * (mode is PersistMode.EXTENDED)))
+        item = object.__new__(cls)
+        assert (cls in whole) is (not looked_into and persisted(item, mode) is item)

@@ -241,6 +241,21 @@ def test_collector_is_paused_while_reading_and_on_again_after(
         gc.enable()
 
 
+def test_what_was_read_counts_as_old(path: Path) -> None:
+    """The next small collection does not walk it, and what the program froze stays frozen."""
+    write(path, META, said_line())
+    loaded = load_rollout(path)
+    assert any(each is loaded.items for each in gc.get_objects(generation=2))
+    assert not gc.get_freeze_count()
+
+    gc.freeze()
+    try:
+        load_rollout(path)
+        assert gc.get_freeze_count()
+    finally:
+        gc.unfreeze()
+
+
 def said_line() -> bytes:
     return encode_line(said("hi"), timestamp=STAMP, seq=1)
 

@@ -1,0 +1,82 @@
+"""Finds the lines that a fork takes over as they are, many at a time."""
+
+from bisect import bisect_left
+from collections.abc import Iterator
+from itertools import islice
+from typing import BinaryIO
+
+from messages.rollout import SessionMeta
+
+from .history import ForkedHistory
+from .policy import PersistMode, kept_whole, persisted
+from .reader import LoadedRollout
+
+__all__ = ["BEHIND_CRC", "CRC_MEMBER", "has_position", "unmoved_lines"]
+
+# {"crc":"01234567","seq":89,"timestamp":...
+CRC_MEMBER = b'{"crc":"'
+BEHIND_CRC = len(b'{"crc":"01234567",')
+
+
+def has_position(data: bytes, start: int, seq: int) -> bool:
+    """Tell whether a line of ours with this position begins at *start*."""
+    return data.startswith(b'"seq":%d,' % seq, start + BEHIND_CRC) and data.startswith(
+        CRC_MEMBER, start
+    )
+
+
+def unmoved_lines(
+    history: ForkedHistory, mode: PersistMode, file: BinaryIO, piece_bytes: int
+) -> Iterator[tuple[bytes, int]]:
+    """
+    Yield the lines behind the first one that need no change, and how many at a time.
+
+    There are some where the parent has one meta, at its beginning, which the fork's
+    takes the place of: until a line is missing, left out or not of ours, all others
+    keep their position.  They are not decoded again; their checksums guard them.
+
+    Args:
+        history: With the source that it came from.
+        mode: What the fork keeps.
+        file: The source, open.
+        piece_bytes: About how much to yield at a time.
+    """
+    source = history.source
+    if source is None:
+        return
+    offsets = source.offsets
+    at, end = 1, _first_moved(history, source, mode)
+    while at < end:
+        start = offsets[at]
+        to = bisect_left(offsets, start + piece_bytes, at + 1, end)
+        file.seek(start)
+        data = file.read(offsets[to] - start)
+        places = enumerate(offsets[at:to], at)
+        moved = (n for n, place in places if not has_position(data, place - start, n))
+        stop = next(moved, to)
+        piece = data if stop == to else data[: offsets[stop] - start]
+        if not piece.endswith(b"\n"):
+            return  # no such line, or the file has changed, which is found line by line
+        yield piece, stop - at
+        if stop < to:
+            return
+        at = to
+
+
+def _first_moved(history: ForkedHistory, source: LoadedRollout, mode: PersistMode) -> int:
+    """The first item that may stand elsewhere in the fork; at the latest the source's last."""
+    items = history.items
+    if source.damaged or source.next_seq != len(source.items):  # a blank line
+        return 0
+    if not items or not isinstance(items[0], SessionMeta):
+        return 0
+    # The end of the last line is not known, nor whether it has one.
+    last = min(len(items), len(source.items) - 1)
+    whole = kept_whole(mode) - {SessionMeta}
+    moved = (
+        number
+        for number, item in enumerate(islice(items, 1, last), 1)
+        if type(item) not in whole
+        and (persisted(item, mode) is not item or isinstance(item, SessionMeta))
+    )
+    return next(moved, last)
