@@ -1,6 +1,7 @@
 """A process is killed at any moment: what it acknowledged is there, and it goes on."""
 
 import os
+import select
 import subprocess
 import sys
 import time
@@ -122,7 +123,19 @@ def assert_gone(name: str) -> None:
     deadline = time.monotonic() + 5
     while found := _marked(name):
         assert time.monotonic() < deadline, f"still running: {found}"
-        time.sleep(0.01)  # real processes end in real time
+        for process in found:
+            _wait_for_end(int(process.split()[0]), deadline - time.monotonic())
+
+
+def _wait_for_end(pid: int, patience: float) -> None:
+    try:
+        end = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return
+    try:
+        select.select([end], [], [], max(0.0, patience))
+    finally:
+        os.close(end)
 
 
 def _marked(name: str) -> list[str]:
