@@ -34,6 +34,15 @@ SHORT_GROUPS: dict[str, Callable[[], Iterable[Line]]] = {
 }
 
 
+def _missed_by(line: Line, value: float, target: float) -> float:
+    if line.measure is Measure.RATE:
+        return target / value
+    # Where CPU time was taken it counts: the other tests run at the same time.
+    if line.measure is Measure.RATIO and line.cpu_ratio is not None:
+        value = min(value, line.cpu_ratio)
+    return value / target
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", SHORT_GROUPS)
 def test_every_row_runs_and_is_in_proportion(name: str) -> None:
@@ -45,9 +54,7 @@ def test_every_row_runs_and_is_in_proportion(name: str) -> None:
         assert math.isfinite(line.ours)
         assert line.ours > 0
         if line.target is not None and line.value is not None:
-            rate = line.measure is Measure.RATE
-            missed_by = line.target / line.value if rate else line.value / line.target
-            assert missed_by < FAR, str(line)
+            assert _missed_by(line, line.value, line.target) < FAR, str(line)
 
 
 @pytest.mark.parametrize(
