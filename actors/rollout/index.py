@@ -88,13 +88,13 @@ class SessionIndex:
         latest = await trio.to_thread.run_sync(_latest, self.path)
         return {i: latest[i].name for i in thread_ids if i in latest}
 
-    async def id_of(self, name: str) -> ThreadId | None:
-        """Return the thread that has this very name; the one named last if several have it."""
-        return await find_id_by_name(self.home, name)
-
 
 async def find_id_by_name(home: Path, name: str) -> ThreadId | None:
-    """Return the thread of a home folder that has this very name; see `SessionIndex.id_of`."""
+    """
+    Return the thread of a home folder that has this very name.
+
+    The one named last if several have it; a name that a thread no longer has finds nothing.
+    """
     latest = await trio.to_thread.run_sync(_latest, home / INDEX)
     wanted = normalized_name(name)
     named = (entry.thread_id for entry in reversed(latest.values()) if entry.name == wanted)

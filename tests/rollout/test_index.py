@@ -9,6 +9,7 @@ import pytest
 from trio.testing import MockClock
 
 from actors.rollout import RolloutUnreadable, SessionIndex, normalized_name
+from actors.rollout.index import find_id_by_name
 from actors.runtime import World
 from messages.ids import ThreadId
 
@@ -30,11 +31,11 @@ async def test_thread_has_the_name_it_was_given_last(index: SessionIndex) -> Non
 
     assert await index.name_of(THREAD) == "second"
     assert await index.names_of((THREAD, OTHER, NOBODY)) == {THREAD: "second", OTHER: "other"}
-    assert await index.id_of("second") == THREAD
-    assert await index.id_of(" other ") == OTHER
-    assert await index.id_of("first") is None
-    assert await index.id_of("Second") is None
-    assert await index.id_of(" ") is None
+    assert await find_id_by_name(index.home, "second") == THREAD
+    assert await find_id_by_name(index.home, " other ") == OTHER
+    assert await find_id_by_name(index.home, "first") is None
+    assert await find_id_by_name(index.home, "Second") is None
+    assert await find_id_by_name(index.home, " ") is None
     assert await index.name_of(NOBODY) is None
 
 
@@ -45,9 +46,9 @@ async def test_of_two_threads_with_one_name_the_one_named_last_is_found(
     await index.set_name(OTHER, "same")
     await index.set_name(THREAD, "else")
     await index.set_name(THREAD, "same")
-    assert await index.id_of("same") == THREAD
+    assert await find_id_by_name(index.home, "same") == THREAD
     await index.set_name(OTHER, "same")
-    assert await index.id_of("same") == OTHER
+    assert await find_id_by_name(index.home, "same") == OTHER
 
 
 async def test_entries_are_as_codex_writes_them(index: SessionIndex, mock_clock: MockClock) -> None:
@@ -65,7 +66,7 @@ async def test_entries_are_as_codex_writes_them(index: SessionIndex, mock_clock:
 async def test_without_a_file_nobody_has_a_name(index: SessionIndex) -> None:
     """A missing file is an empty one."""
     assert await index.name_of(THREAD) is None
-    assert await index.id_of("x") is None
+    assert await find_id_by_name(index.home, "x") is None
 
 
 async def test_lines_that_are_no_entries_are_passed_over(index: SessionIndex) -> None:
