@@ -6,7 +6,14 @@ are loaded when they are first needed.
 """
 
 from .builtin_scenario import builtin_scenario
-from .catalog import DEFAULT_MODEL, SCRIPTED_MODEL, InputModality, ModelInfo, find_model_info
+from .catalog import (
+    DEFAULT_MODEL,
+    SCRIPTED_MODEL,
+    InputModality,
+    ModelInfo,
+    PatchForm,
+    find_model_info,
+)
 from .errors import (
     ConnectionFailed,
     ContextWindowExceeded,
@@ -73,6 +80,7 @@ __all__ = [
     "ModelInfo",
     "ModelProvider",
     "ModelRequest",
+    "PatchForm",
     "ProviderInfo",
     "QuotaExceeded",
     "RateLimited",

@@ -11,7 +11,14 @@ from messages.settings import ReasoningEffort, TruncationMode, TruncationPolicy,
 
 from .instructions import BASE_INSTRUCTIONS
 
-__all__ = ["DEFAULT_MODEL", "SCRIPTED_MODEL", "InputModality", "ModelInfo", "find_model_info"]
+__all__ = [
+    "DEFAULT_MODEL",
+    "SCRIPTED_MODEL",
+    "InputModality",
+    "ModelInfo",
+    "PatchForm",
+    "find_model_info",
+]
 
 DEFAULT_MODEL: Final = "gpt-5.2-codex"
 """Asked when nobody chose a model; the first of Codex's list that its picker shows."""
@@ -25,6 +32,13 @@ class InputModality(Enum):
 
     TEXT = "text"
     IMAGE = "image"
+
+
+class PatchForm(Enum):
+    """How a model writes patches: as free text, or as the argument of a function."""
+
+    FREEFORM = "freeform"
+    FUNCTION = "function"
 
 
 _BOTH: Final = (InputModality.TEXT, InputModality.IMAGE)
@@ -47,6 +61,7 @@ class ModelInfo:
         supports_verbosity: Whether it can be told how much to write.
         default_verbosity: Used when a request does not say; None leaves it to the server.
         supports_parallel_tool_calls: Whether it may call several tools at once.
+        apply_patch: How it writes patches; None when nothing is known of that.
         truncation_policy: How long a tool output may be in the history.
         base_instructions: Sent when a thread brings none of its own.
     """
@@ -60,6 +75,7 @@ class ModelInfo:
     supports_verbosity: bool = False
     default_verbosity: Verbosity | None = None
     supports_parallel_tool_calls: bool = False
+    apply_patch: PatchForm | None = None
     truncation_policy: TruncationPolicy
     input_modalities: tuple[InputModality, ...] = _BOTH
     base_instructions: str = attrs.field(default=BASE_INSTRUCTIONS, repr=False)
@@ -106,6 +122,7 @@ def _reasoning(
         supports_verbosity=verbosity,
         default_verbosity=default_verbosity,
         supports_parallel_tool_calls=parallel,
+        apply_patch=PatchForm.FREEFORM,
         truncation_policy=truncation,
     )
 

@@ -22,7 +22,11 @@ _CLASSES = sorted(
         value
         for module in MODULES
         for value in vars(module).values()
-        if isinstance(value, type) and attrs.has(value) and value not in {Value, Unknown}
+        if isinstance(value, type)
+        and attrs.has(value)
+        and value not in {Value, Unknown}
+        # Settings of tools are read from TOML and from JSON by `actors.config`, and never told.
+        and value.__module__ != "messages.tool_settings"
     },
     key=lambda cls: cls.__qualname__,
 )
