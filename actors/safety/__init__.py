@@ -1,28 +1,59 @@
-"""What may run: approval tables, remembered approvals, and reading of plain scripts."""
+"""What may run and be written: classes of commands, rules, approvals and the sandbox."""
 
-from .approval import (
-    ApprovalCache,
-    ApprovalKey,
-    Ask,
-    Forbidden,
-    Requirement,
-    Skip,
-    approval_requirement,
-    canonical_command,
-    lacks_sandbox,
-)
+from .approval import ApprovalCache, ApprovalKey, CommandKey, PatchKey, canonical_command
+from .command_class import CommandClass, classify_command
+from .errors import RulesNotSaved, SafetyError
+from .patch_requirement import patch_requirement
 from .plain_script import plain_commands, shell_script
+from .requirement import Ask, Forbidden, Requirement, Skip, command_requirement, retry_allowed
+from .rule_files import load_rules, save_prefix
+from .rules import PrefixRule, RuleBook, RuleMatch, Verdict
+from .sandbox import (
+    Bubblewrap,
+    NoSandbox,
+    SandboxTool,
+    confine,
+    find_bubblewrap,
+    looks_denied,
+    needs_sandbox,
+    probe_argv,
+)
+from .writable import WritableRoot, may_write, writable_roots
 
 __all__ = [
     "ApprovalCache",
     "ApprovalKey",
     "Ask",
+    "Bubblewrap",
+    "CommandClass",
+    "CommandKey",
     "Forbidden",
+    "NoSandbox",
+    "PatchKey",
+    "PrefixRule",
     "Requirement",
+    "RuleBook",
+    "RuleMatch",
+    "RulesNotSaved",
+    "SafetyError",
+    "SandboxTool",
     "Skip",
-    "approval_requirement",
+    "Verdict",
+    "WritableRoot",
     "canonical_command",
-    "lacks_sandbox",
+    "classify_command",
+    "command_requirement",
+    "confine",
+    "find_bubblewrap",
+    "load_rules",
+    "looks_denied",
+    "may_write",
+    "needs_sandbox",
+    "patch_requirement",
     "plain_commands",
+    "probe_argv",
+    "retry_allowed",
+    "save_prefix",
     "shell_script",
+    "writable_roots",
 ]

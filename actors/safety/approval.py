@@ -1,31 +1,15 @@
-"""Whether a command may run, must be asked for, or may not run; and what was allowed already."""
+"""What a person allowed already, and what such a yes is good for."""
 
 from collections.abc import Sequence
 from typing import Final, TypeAlias
 
 import attrs
 
-from messages.settings import (
-    AskForApproval,
-    DangerFullAccess,
-    ExternalSandbox,
-    SandboxPolicy,
-    UnknownSandbox,
-)
+from messages.settings import AskForApproval, SandboxPolicy
 
 from .plain_script import plain_commands, shell_script
 
-__all__ = [
-    "ApprovalCache",
-    "ApprovalKey",
-    "Ask",
-    "Forbidden",
-    "Requirement",
-    "Skip",
-    "approval_requirement",
-    "canonical_command",
-    "lacks_sandbox",
-]
+__all__ = ["ApprovalCache", "ApprovalKey", "CommandKey", "PatchKey", "canonical_command"]
 
 _SCRIPT: Final = "__codex_shell_script__"
 
@@ -36,76 +20,36 @@ _SHELL_FOLDERS: Final = frozenset(
 
 
 @attrs.frozen
-class Skip:
-    """Run it without asking."""
-
-
-@attrs.frozen
-class Ask:
-    """Ask a person first."""
-
-
-@attrs.frozen
-class Forbidden:
-    """Do not run it, for this reason."""
-
-    reason: str
-
-
-Requirement: TypeAlias = Skip | Ask | Forbidden
-
-
-def approval_requirement(approval: AskForApproval, sandbox: SandboxPolicy) -> Requirement:
+class CommandKey:
     """
-    Decide what a command needs before it may run.
-
-    ==========  ================  =================
-    approval    sandbox known     sandbox unknown
-    ==========  ================  =================
-    never       skip              forbidden
-    any other   ask               forbidden
-    ==========  ================  =================
-
-    The table is this short on purpose: lists of commands known to be safe, rules and
-    the sandbox itself arrive together, and until then every command that somebody
-    could be asked about is asked about.
-
-    Source:
-        Codex, ``default_exec_approval_requirement``, which asks less because its sandbox
-        catches the rest.
-    """
-    if isinstance(sandbox, UnknownSandbox):
-        return Forbidden(
-            f"sandbox policy {sandbox.tag!r} is unknown to this version, and no command runs "
-            "under it; choose another policy"
-        )
-    return Skip() if approval is AskForApproval.NEVER else Ask()
-
-
-def lacks_sandbox(sandbox: SandboxPolicy) -> bool:
-    """
-    Whether the policy promises limits that nothing enforces.
-
-    This version has no sandbox: with any policy but full access, and one that says that
-    somebody else built the sandbox, a command has more rights than the policy reads.
-    """
-    return not isinstance(sandbox, DangerFullAccess | ExternalSandbox)
-
-
-@attrs.frozen
-class ApprovalKey:
-    """
-    What an approval for the session is good for.
+    What an approval of a command for the session is good for.
 
     Attributes:
         command: In its canonical form, see `canonical_command`.
         cwd: Where it runs.
-        escalated: Whether it asked for more rights than the sandbox gives.
+        escalated: Whether it asked to run without a sandbox.
+        tty: Whether it gets a terminal.
     """
 
     command: tuple[str, ...]
     cwd: str
     escalated: bool = False
+    tty: bool = False
+
+
+@attrs.frozen
+class PatchKey:
+    """
+    What an approval of a patch for the session is good for: one file.
+
+    Attributes:
+        path: Absolute.
+    """
+
+    path: str
+
+
+ApprovalKey: TypeAlias = CommandKey | PatchKey
 
 
 @attrs.define(eq=False)
@@ -120,19 +64,19 @@ class ApprovalCache:
     _policies: tuple[AskForApproval, SandboxPolicy] | None = None
     _allowed: set[ApprovalKey] = attrs.field(factory=set[ApprovalKey], init=False)
 
-    def enter(self, approval: AskForApproval, sandbox: SandboxPolicy) -> None:
-        """Say which policies are in force; call it before the other two."""
-        if self._policies != (approval, sandbox):
+    def enter(self, approval: AskForApproval, policy: SandboxPolicy) -> None:
+        """Say which policies are in force; call it before the other methods."""
+        if self._policies != (approval, policy):
             self._allowed.clear()
-            self._policies = (approval, sandbox)
+            self._policies = (approval, policy)
 
-    def allows(self, key: ApprovalKey) -> bool:
-        """Whether this was allowed for the session."""
-        return key in self._allowed
+    def allows(self, *keys: ApprovalKey) -> bool:
+        """Whether each of these was allowed for the session; False for none at all."""
+        return bool(keys) and self._allowed.issuperset(keys)
 
-    def allow(self, key: ApprovalKey) -> None:
-        """Remember that this is allowed for the session."""
-        self._allowed.add(key)
+    def allow(self, *keys: ApprovalKey) -> None:
+        """Remember that these are allowed for the session."""
+        self._allowed.update(keys)
 
     def allowed(self) -> frozenset[ApprovalKey]:
         """List what is allowed."""
@@ -141,6 +85,10 @@ class ApprovalCache:
     def revoke(self, key: ApprovalKey) -> None:
         """Take one back; nothing happens when it was not allowed."""
         self._allowed.discard(key)
+
+    def clear(self) -> None:
+        """Take back everything."""
+        self._allowed.clear()
 
 
 def canonical_command(argv: Sequence[str]) -> tuple[str, ...]:

@@ -1,60 +1,11 @@
 """Who is asked, and what a yes is good for."""
 
-import itertools
-
 import pytest
 
-from actors.safety import (
-    ApprovalCache,
-    ApprovalKey,
-    Ask,
-    Forbidden,
-    Skip,
-    approval_requirement,
-    canonical_command,
-    lacks_sandbox,
-)
-from messages.settings import (
-    AskForApproval,
-    DangerFullAccess,
-    ExternalSandbox,
-    ReadOnly,
-    UnknownSandbox,
-    WorkspaceWrite,
-)
+from actors.safety import ApprovalCache, CommandKey, PatchKey, canonical_command
+from messages.settings import AskForApproval, ReadOnly, WorkspaceWrite
 
-KNOWN = [DangerFullAccess(), ReadOnly(), ExternalSandbox(), WorkspaceWrite()]
-UNKNOWN = UnknownSandbox(tag="new", raw={})
-KEY = ApprovalKey(("ls",), "/")
-
-
-@pytest.mark.parametrize(
-    ("approval", "sandbox"), list(itertools.product(AskForApproval, [*KNOWN, UNKNOWN]))
-)
-def test_requirement_follows_the_table(approval, sandbox):
-    """Never skips, all else asks, and nothing runs in a sandbox that nobody knows."""
-    requirement = approval_requirement(approval, sandbox)
-
-    if sandbox is UNKNOWN:
-        assert isinstance(requirement, Forbidden)
-        assert "'new'" in requirement.reason
-    else:
-        assert requirement == (Skip() if approval is AskForApproval.NEVER else Ask())
-
-
-@pytest.mark.parametrize(
-    ("sandbox", "lacks"),
-    [
-        (DangerFullAccess(), False),
-        (ExternalSandbox(), False),
-        (ReadOnly(), True),
-        (WorkspaceWrite(), True),
-        (UNKNOWN, True),
-    ],
-)
-def test_sandbox_is_missing_where_a_policy_promises_one(sandbox, lacks):
-    """Full access promises none, and an external one is somebody else's promise."""
-    assert lacks_sandbox(sandbox) is lacks
+KEY = CommandKey(("ls",), "/")
 
 
 def test_yes_for_the_session_is_remembered_listed_and_taken_back():
@@ -67,10 +18,28 @@ def test_yes_for_the_session_is_remembered_listed_and_taken_back():
     cache.enter(AskForApproval.UNTRUSTED, ReadOnly())
 
     assert cache.allows(KEY)
-    assert not cache.allows(ApprovalKey(("ls",), "/", escalated=True))
+    assert not cache.allows(CommandKey(("ls",), "/", escalated=True))
+    assert not cache.allows(CommandKey(("ls",), "/", tty=True))
     assert cache.allowed() == {KEY}
     cache.revoke(KEY)
     cache.revoke(KEY)
+    assert cache.allowed() == frozenset()
+
+
+def test_yes_counts_only_when_all_that_is_asked_for_has_one():
+    """Each file of a patch; and nothing asked for is no reason to skip the question."""
+    cache = ApprovalCache()
+    cache.enter(AskForApproval.UNTRUSTED, ReadOnly())
+    one, two = PatchKey("/one"), PatchKey("/two")
+
+    cache.allow(one, KEY)
+
+    assert cache.allows(one)
+    assert not cache.allows(one, two)
+    assert not cache.allows()
+    cache.allow(two)
+    assert cache.allows(one, two, KEY)
+    cache.clear()
     assert cache.allowed() == frozenset()
 
 
