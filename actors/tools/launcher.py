@@ -13,9 +13,10 @@ Why commands are not started from our own process:
 - Running code between fork and exec is safe in a process with one OS thread only.
 
 So this process, the launcher, has one OS thread and waits on a socket.  For each
-command it gets three file descriptors (a control socket, and the write ends of
-the two output pipes) and forks a *keeper*.  The keeper is the subreaper of its
-command: whatever that starts, however it detaches, ends up as its descendant.
+command it gets a control socket, and either the write ends of two output pipes or
+one terminal, as file descriptors, and forks a *keeper*.  The keeper is the subreaper
+of its command: whatever that starts, however it detaches, ends up as its descendant.
+The launcher is a subreaper as well: what a killed keeper leaves is killed at once.
 When the control socket reaches its end, because we say stop or because we died,
 the keeper ends everything below it: SIGTERM, patience, SIGKILL until nobody is left.
 Our death is watched for by itself, too: a process that was forked from ours without
@@ -92,20 +93,52 @@ def main() -> NoReturn:
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
     for quiet in _QUIET:
         signal.signal(quiet, signal.SIG_IGN)
-    # Ended keepers vanish by themselves: their owner learns it from the socket.
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     prctl = _load_prctl()
+    prctl(_PR_SET_CHILD_SUBREAPER, 1)
+    wake = _watch_children()
     owner = _open_owner(int(sys.argv[1]))
-    poll = _poll(door.fileno(), owner)
-    while owner not in _ready(poll):
-        descriptors = _receive_descriptors(door)
-        if descriptors is None:
-            break
-        if len(descriptors) == 3:  # noqa: PLR2004 -- control, stdout, stderr
-            _fork_keeper(door, owner, descriptors, prctl)
-        for descriptor in descriptors:
-            os.close(descriptor)
-    os._exit(0)
+    poll = _poll(door.fileno(), owner, wake)
+    keepers: set[int] = set()
+    pause: float | None = None
+    while True:
+        ready = _ready(poll, pause)
+        if wake in ready:
+            _drain(wake)
+        pause = _KILL_AGAIN if _bury(keepers) else None
+        if owner in ready or (door.fileno() in ready and not _serve(door, owner, keepers, prctl)):
+            os._exit(0)
+
+
+def _serve(
+    door: socket.socket, owner: int, keepers: set[int], prctl: Callable[[int, int], object]
+) -> bool:
+    """Take one request; False when there will be no more."""
+    descriptors = _receive_descriptors(door)
+    if descriptors is None:
+        return False
+    if len(descriptors) > 1:  # the control socket alone runs nothing
+        keepers.add(_fork_keeper(door, owner, descriptors, prctl))
+    for descriptor in descriptors:
+        os.close(descriptor)
+    return True
+
+
+def _bury(keepers: set[int]) -> bool:
+    """
+    Collect dead children, and kill those that are no keepers: theirs was killed.
+
+    Returns:
+        Whether there may be more to do, though nobody wakes us for it.
+    """
+    collected = 0
+    with contextlib.suppress(ChildProcessError):
+        while collected < _AT_ONCE and (pid := os.waitpid(-1, os.WNOHANG)[0]):
+            collected += 1
+            keepers.discard(pid)
+    orphans = [pid for pid in _children() if pid not in keepers]
+    for pid in orphans:
+        _send(os.kill, pid, signal.SIGKILL)
+    return bool(orphans) or collected == _AT_ONCE
 
 
 def _open_owner(pid: int) -> int:
@@ -161,18 +194,19 @@ def _fork_keeper(
     owner: int,
     descriptors: Sequence[int],
     prctl: Callable[[int, int], object],
-) -> None:
-    control, stdout, stderr = descriptors
+) -> int:
+    """Fork one, and give back its process id; 0 when there was no room for it."""
+    control, *outputs = descriptors
     try:
         forked = os.fork()
     except OSError as error:
         _tell(control, f"failed {error.errno} fork")
-        return
+        return 0
     if forked:
-        return
+        return forked
     try:
         door.close()
-        _Keeper(owner, control, (stdout, stderr), prctl).keep()
+        _Keeper(owner, control, outputs, prctl).keep()
     finally:
         os._exit(0)
 
@@ -190,12 +224,14 @@ class _Keeper:
         self,
         owner: int,
         control: int,
-        outputs: tuple[int, int],
+        outputs: Sequence[int],
         prctl: Callable[[int, int], object],
     ) -> None:
         self._owner = owner
         self._control = control
-        self._outputs = outputs
+        # Stdout and stderr, or a terminal, which is standard input as well.
+        self._outputs: Sequence[int] = outputs
+        self._on_terminal = len(outputs) == 1
         self._prctl = prctl
         self._command = 0
         self._ended = False
@@ -210,10 +246,17 @@ class _Keeper:
         cwd, patience, count, *words = request
         self._patience = float(patience)
         if self._start(cwd, words[: int(count)], words[int(count) :]):
-            # Our copies would keep the pipes from ending with the command.
-            for output in self._outputs:
-                os.close(output)
+            # Our copies would keep the pipes from ending with the command.  Ours of a
+            # terminal stays while the command lives: it may close its own, and open
+            # /dev/tty again.
+            if not self._on_terminal:
+                self._close_outputs()
             self._wait(wake)
+
+    def _close_outputs(self) -> None:
+        for output in self._outputs:
+            os.close(output)
+        self._outputs = ()
 
     def _start(self, cwd: bytes, argv: list[bytes], environment: list[bytes]) -> bool:
         # Closed by a successful exec; carries the reason of a failed one.
@@ -237,11 +280,9 @@ class _Keeper:
         """Turn this fresh process into the command."""
         stage = "setup"
         try:
-            os.setsid()
+            self._enter_session()
             # Should the keeper itself be killed, the command at least goes with it.
             self._prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-            for number, output in enumerate(self._outputs, 1):
-                os.dup2(output, number)
             for restored in _RESTORED:
                 signal.signal(restored, signal.SIG_DFL)
             stage = "cwd"
@@ -255,6 +296,15 @@ class _Keeper:
             os.write(problem, f"{errno.ENOENT} {stage}".encode())
         finally:
             os._exit(127)
+
+    def _enter_session(self) -> None:
+        """Lead a session of our own, with the outputs in their places."""
+        if self._on_terminal:
+            os.login_tty(self._outputs[0])  # setsid, controlling terminal, 0, 1 and 2
+            return
+        os.setsid()
+        for number, output in enumerate(self._outputs, 1):
+            os.dup2(output, number)
 
     def _wait(self, wake: int) -> None:
         """Report the command's end; return when nobody is left, or nobody can be reached."""
@@ -292,6 +342,7 @@ class _Keeper:
                     break
                 if pid == self._command:
                     self._ended = True
+                    self._close_outputs()
                     _tell(self._control, f"exit {os.waitstatus_to_exitcode(status)}")
         except ChildProcessError:
             return False

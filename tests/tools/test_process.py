@@ -16,7 +16,15 @@ import pytest
 import trio
 import trio.testing
 
-from actors.tools import ProcessResult, SpawnError, open_launcher, process, run_process
+from actors.tools import (
+    ProcessResult,
+    SpawnError,
+    keeper_link,
+    launcher_link,
+    open_launcher,
+    process,
+    run_process,
+)
 from actors.tools.capture import ProcessOutput
 from messages.events import ExecOutputStream
 
@@ -649,7 +657,7 @@ async def test_launcher_that_dies_with_a_request_in_hand_fails_the_start(sh):
 
 async def test_launcher_that_does_not_end_is_killed(marked_env, monkeypatch):
     """Nobody waits for it longer than a moment."""
-    monkeypatch.setattr(process, "_CLEAN_UP", 0.05)
+    monkeypatch.setattr(launcher_link, "_CLEAN_UP", 0.05)
 
     async with open_launcher():
         await run_process(["true"], cwd="/", env=marked_env, timeout=9, on_output=lambda *_: None)
@@ -660,7 +668,7 @@ async def test_launcher_that_does_not_end_is_killed(marked_env, monkeypatch):
 
 async def test_cancellation_does_not_wait_for_ever_for_a_keeper(sh, told, monkeypatch, caplog):
     """What cannot be ended in time is left to the keeper, and said so."""
-    monkeypatch.setattr(process, "_STOP", 0.3)
+    monkeypatch.setattr(keeper_link, "STOP", 0.3)
 
     async with trio.open_nursery() as nursery:
         nursery.start_soon(sh, "echo on; sleep 1000")
@@ -717,7 +725,9 @@ async def test_nothing_outlives_our_process_when_that_is_killed(marked_env, fork
         owner = await nursery.start(start)
         output = b""
         while output.count(b"\n") < 4:
-            output += await owner.stdout.receive_some()
+            piece = await owner.stdout.receive_some()
+            assert piece, "it ended early"
+            output += piece
         *pids, copy = [int(line) for line in output.split()]
         assert all(map(is_alive, pids))
 
