@@ -20,7 +20,7 @@ from messages.value import Seconds
 from .capture import ProcessOutput
 from .parsed_command import parse_command
 from .process import ProcessResult
-from .router import ToolContext
+from .tool import ToolContext
 
 __all__ = ["CommandReport", "decode_output", "interruption"]
 

@@ -1,26 +1,55 @@
 """What commands find around them: variables and the user's shell."""
 
 import os
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from pathlib import PurePath
-from typing import Final
+from typing import Final, assert_never
 
 from messages.ids import ThreadId
+from messages.tool_settings import EnvironmentPolicy, Inherit
 
 __all__ = ["choose_shell", "command_environment"]
 
 _SHELLS: Final = ("bash", "zsh", "sh")
 
+# fmt: off
+_CORE: Final = frozenset({
+    "HOME", "LOGNAME", "PATH", "SHELL", "TEMP", "TMP", "TMPDIR", "USER", "USERNAME",
+})
+# fmt: on
 
-def command_environment(environ: Mapping[str, str], thread_id: ThreadId) -> dict[str, str]:
+_SECRETS: Final = ("*KEY*", "*SECRET*", "*TOKEN*")
+
+_THREAD: Final = "CODEX_THREAD_ID"
+
+_WILD: Final = {"*": ".*", "?": "."}
+
+
+def command_environment(
+    environ: Mapping[str, str], policy: EnvironmentPolicy, thread_id: ThreadId
+) -> dict[str, str]:
     """
-    Build the variables of a command: all of ours, and the thread's id.
+    Build the variables of a command: of ours those that the policy lets through, and its own.
+
+    Args:
+        environ: Ours.
+
+    Returns:
+        Also the thread's id, whatever the policy says.
 
     Source:
-        Codex, ``exec_env.rs``, its default.  ``CODEX_SANDBOX_NETWORK_DISABLED`` is not set,
-        because nothing here disables the network.
+        Codex, ``exec_env.rs``.
     """
-    return {**environ, "CODEX_THREAD_ID": thread_id}
+    found = _inherited(environ, policy.inherit)
+    if not policy.ignore_default_excludes:
+        found = _without(found, _SECRETS)
+    found = _without(found, policy.exclude)
+    found.update(policy.set)
+    if policy.include_only:
+        fits = _any_of(policy.include_only)
+        found = {name: value for name, value in found.items() if fits.fullmatch(name)}
+    return {**found, _THREAD: thread_id}
 
 
 def choose_shell(environ: Mapping[str, str]) -> str:
@@ -38,3 +67,29 @@ def choose_shell(environ: Mapping[str, str]) -> str:
         return own
     candidates = ("/bin/bash", "/bin/sh")
     return next((shell for shell in candidates if os.access(shell, os.X_OK)), "/bin/sh")
+
+
+def _inherited(environ: Mapping[str, str], inherit: Inherit) -> dict[str, str]:
+    match inherit:
+        case Inherit.ALL:
+            return dict(environ)
+        case Inherit.CORE:
+            return {name: value for name, value in environ.items() if name in _CORE}
+        case Inherit.NONE:
+            return {}
+        case _:
+            assert_never(inherit)
+
+
+def _without(environ: Mapping[str, str], patterns: Iterable[str]) -> dict[str, str]:
+    unwanted = _any_of(patterns)
+    return {name: value for name, value in environ.items() if not unwanted.fullmatch(name)}
+
+
+def _any_of(patterns: Iterable[str]) -> re.Pattern[str]:
+    """Make one expression of globs; of none, one that fits no name."""
+    alternatives = [
+        "".join(_WILD.get(letter) or re.escape(letter) for letter in pattern)
+        for pattern in patterns
+    ]
+    return re.compile("|".join(alternatives) or r"(?!)", re.IGNORECASE | re.DOTALL)

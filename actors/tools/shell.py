@@ -1,62 +1,46 @@
-"""The shell tool: runs a command for the model, when policy or a person allows it."""
+"""The shell tools: run a command for the model, when policy or a person allows it."""
 
-from collections.abc import Callable, Mapping
-from enum import Enum
-from typing import Final, assert_never
+from collections.abc import Mapping, Sequence
+from typing import Final, Protocol
 
 import attrs
-import orjson
 
-from actors.rollout import formatted_truncate_text, truncate_text
-from actors.safety import (
-    ApprovalCache,
-    ApprovalKey,
-    Ask,
-    Forbidden,
-    Skip,
-    approval_requirement,
-    canonical_command,
-    lacks_sandbox,
-)
-from messages.events import ExecApprovalRequest, ExecCommandStatus, WarningEvent
-from messages.ops import ApprovedExecpolicyAmendment, ReviewDecision, ReviewDecisionKind
-from messages.settings import AskForApproval, TruncationPolicy
+from actors.rollout import formatted_truncate_text
+from actors.safety import looks_denied
+from messages.events import ExecCommandStatus
+from messages.tool_settings import EnvironmentPolicy
 from messages.value import Json
 
+from .capture import ProcessOutput
+from .command_answer import command_answer, wants_json
+from .command_gate import CommandGate, CommandRefused, CommandRequest, Launch, check_escalation
 from .command_report import CommandReport, decode_output
-from .environment import choose_shell, command_environment
+from .environment import command_environment
 from .errors import SpawnError, ToolError
 from .process import ProcessResult, run_process
-from .router import ToolCall, ToolContext, ToolOutput, parse_arguments
 from .shell_arguments import ShellRequest, read_shell_request
+from .tool import Offer, ToolCall, ToolContext, ToolOutput, parse_arguments
 
-__all__ = ["OutputForm", "ShellSession", "ShellTool", "shell_tools"]
+__all__ = ["PatchInterceptor", "ShellSession", "ShellTool", "shell_tools"]
 
-_REJECTED: Final = "exec command rejected by user"
+_OFFERED: Final = "shell"
 
-_NO_SANDBOX: Final = (
-    "this version enforces no sandbox: commands run with all rights of the user, "
-    "whatever the sandbox policy says"
+_SWITCHED_OFF: Final = (
+    "commands cannot run here: they are switched off for this conversation; go on without them"
 )
 
-_POLICY_NAMES: Final = {
-    AskForApproval.NEVER: "Never",
-    AskForApproval.ON_FAILURE: "OnFailure",
-    AskForApproval.ON_REQUEST: "OnRequest",
-    AskForApproval.UNTRUSTED: "UnlessTrusted",
-}
-
 _DESCRIPTION: Final = (
-    "Runs a command and returns its output and exit code. `command` is either a list of words, "
-    "run as they are, or one string, run as a script by the user's login shell. Set `workdir` "
-    "rather than changing directory in the command. When the command ends, whatever it left "
-    "running in the background is ended too."
+    "Runs a command and returns its output and exit code. `command` is a list of words, run as "
+    'they are; for a script write ["bash", "-lc", "<script>"]. Set `workdir` rather than '
+    "changing directory in the command. When the command ends, whatever it left running in the "
+    "background is ended too."
 )
 
 _PARAMETERS: Final = {
     "command": {
-        "anyOf": [{"type": "array", "items": {"type": "string"}}, {"type": "string"}],
-        "description": "The words of the command, or a shell script.",
+        "type": "array",
+        "items": {"type": "string"},
+        "description": "The words of the command.",
     },
     "workdir": {
         "type": "string",
@@ -75,101 +59,94 @@ _PARAMETERS: Final = {
         "type": "string",
         "description": "For require_escalated: one sentence that tells the user why.",
     },
+    "prefix_rule": {
+        "type": "array",
+        "items": {"type": "string"},
+        "description": 'For require_escalated: first words, such as ["git", "pull"], of '
+        "commands that the user may allow once and for all.",
+    },
 }
 
 
-class OutputForm(Enum):
-    """How the model reads what a command gave."""
+class PatchInterceptor(Protocol):
+    """Applies the patches that models try to apply by a command."""
 
-    JSON = "json"
-    TEXT = "text"
+    async def intercept(
+        self,
+        argv: Sequence[str],
+        *,
+        cwd: str,
+        call: ToolCall,
+        tool_name: str,
+        context: ToolContext,
+    ) -> ToolOutput | None:
+        """Do it and say how it went; None when the command is no patch."""
+        ...
 
 
-@attrs.define(eq=False)
+@attrs.frozen(kw_only=True, eq=False)
 class ShellSession:
     """
-    What the shell tools of one thread share and remember.
+    What the shell tools of one thread share.
 
     Attributes:
-        environ: Variables for commands.
+        gate: Lets commands through.
+        environ: Our own variables.
+        environment_policy: Which of them commands get.
         shell: Path of the shell that runs scripts.
-        approvals: What the user allowed for the session.
+        patcher: Takes over commands that apply a patch; None when nobody does.
+        enabled: Whether commands may run at all.
     """
 
-    environ: Mapping[str, str]
+    gate: CommandGate
+    environ: Mapping[str, str] = attrs.field(repr=False)
+    environment_policy: EnvironmentPolicy
     shell: str
-    approvals: ApprovalCache = attrs.field(factory=ApprovalCache)
-    _warned: bool = attrs.field(default=False, init=False)
+    patcher: PatchInterceptor | None = None
+    enabled: bool = True
 
-    async def permit(
+    async def intercept(
+        self, request: ShellRequest, call: ToolCall, context: ToolContext
+    ) -> ToolOutput | None:
+        """Let the patcher do it if it is a patch; otherwise None."""
+        if self.patcher is None:
+            return None
+        return await self.patcher.intercept(
+            request.argv, cwd=request.cwd, call=call, tool_name=call.name, context=context
+        )
+
+    async def run(
         self, request: ShellRequest, report: CommandReport, context: ToolContext
-    ) -> None:
+    ) -> ProcessResult:
         """
-        Return when the command may run.
+        Run it as the gate has it; its output is told as it comes, and nothing else.
 
         Raises:
-            _Refused: It may not.
-
-        Cancellation:
-            The question is withdrawn.
+            CommandRefused: The gate does not let it through.
+            SpawnError: It could not be started.
         """
-        requirement = approval_requirement(context.approval_policy, context.sandbox_policy)
-        match requirement:
-            case Forbidden(reason=reason):
-                raise _Refused(reason, ExecCommandStatus.FAILED)
-            case Ask():
-                await self._ask(request, report, context)
-            case Skip():
-                self._warn_once(context)
-            case _:
-                assert_never(requirement)
+        variables = command_environment(self.environ, self.environment_policy, context.thread_id)
 
-    async def _ask(
-        self, request: ShellRequest, report: CommandReport, context: ToolContext
-    ) -> None:
-        self.approvals.enter(context.approval_policy, context.sandbox_policy)
-        key = ApprovalKey(canonical_command(request.argv), request.cwd, request.escalated)
-        if self.approvals.allows(key):
-            return
-        decision = await context.ask_exec_approval(
-            ExecApprovalRequest(
-                call_id=report.call_id,
-                turn_id=context.turn_id,
-                command=request.argv,
+        async def attempt(launch: Launch) -> ProcessResult:
+            report.output = ProcessOutput()  # the end tells the last attempt
+            return await run_process(
+                launch.argv,
                 cwd=request.cwd,
-                parsed_cmd=report.parsed,
-                reason=_reason(request, context),
+                env={**variables, **launch.env_extra},
+                timeout=request.timeout,
+                on_output=report.tell_output,
+                output=report.output,
             )
+
+        asked = CommandRequest(
+            call_id=report.call_id,
+            argv=request.argv,
+            cwd=request.cwd,
+            escalated=request.escalated,
+            justification=request.justification,
+            prefix_rule=request.prefix_rule,
         )
-        if not self._granted(decision, key, context):
-            raise _Refused(_REJECTED, ExecCommandStatus.DECLINED)
-
-    def _granted(self, decision: ReviewDecision, key: ApprovalKey, context: ToolContext) -> bool:
-        match decision:
-            case ReviewDecisionKind.APPROVED:
-                return True
-            case ReviewDecisionKind.APPROVED_FOR_SESSION:
-                # Entered again: the answer may come after a change of policy.
-                self.approvals.enter(context.approval_policy, context.sandbox_policy)
-                self.approvals.allow(key)
-                return True
-            case ApprovedExecpolicyAmendment():
-                context.emit(
-                    WarningEvent(
-                        message="Failed to apply execpolicy amendment: this version keeps no "
-                        "rules; the command was approved this once"
-                    )
-                )
-                return True
-            case ReviewDecisionKind.DENIED | ReviewDecisionKind.ABORT:
-                return False
-            case _:
-                assert_never(decision)
-
-    def _warn_once(self, context: ToolContext) -> None:
-        if lacks_sandbox(context.sandbox_policy) and not self._warned:
-            self._warned = True
-            context.emit(WarningEvent(message=_NO_SANDBOX))
+        return await self.gate.run(asked, context, attempt, denied=_is_denied)
 
 
 @attrs.frozen(kw_only=True)
@@ -178,13 +155,11 @@ class ShellTool:
     Runs commands under one of the names that models call it by.
 
     Every call that has readable arguments tells one `ExecCommandBegin`, before anybody
-    is asked, and one `ExecCommandEnd`, however it ends.
+    is asked, and one `ExecCommandEnd`, however it ends; a patch tells its own events.
 
     Attributes:
         name: What calls name it by.
         session: Shared with the other shell tools of its thread.
-        form: How the model reads the output.
-        offered: Whether the model is told of it.
 
     Source:
         Codex, ``handlers/shell.rs`` and ``tools/events.rs``.  There a refusal by policy is
@@ -193,13 +168,12 @@ class ShellTool:
 
     name: str
     session: ShellSession
-    form: OutputForm = OutputForm.JSON
-    offered: bool = False
     parallel: bool = attrs.field(default=True, init=False)
 
-    def spec(self) -> Json:
-        """Describe it to the model, if it goes by this name."""
-        if not self.offered:
+    def spec(self, offer: Offer) -> Json:
+        """Describe it to the model, if it goes by this name and nothing better is offered."""
+        features = offer.features
+        if self.name != _OFFERED or not features.shell_tool or features.unified_exec:
             return None
         return {
             "type": "function",
@@ -219,73 +193,89 @@ class ShellTool:
         Run one command to its end.
 
         Raises:
-            ToolError: Its arguments do not fit, or it asks for rights that nobody can give.
+            ToolError: Its arguments do not fit, it asks for rights that nobody can give, it
+                is a patch that does not fit, or commands are switched off.
 
         Cancellation:
             The command and all it started are ended, within 0.25 s if they heed SIGTERM.
         """
         session = self.session
+        if not session.enabled:
+            raise ToolError(_SWITCHED_OFF)
         request = read_shell_request(parse_arguments(call), cwd=context.cwd, shell=session.shell)
-        _check_escalation(request, context.approval_policy)
-        report = CommandReport(context, call.call_id, request.argv, request.cwd)
-        with report:
-            try:
-                await session.permit(request, report, context)
-                result = await run_process(
-                    request.argv,
-                    cwd=request.cwd,
-                    env=command_environment(session.environ, context.thread_id),
-                    timeout=request.timeout,
-                    on_output=report.tell_output,
-                    output=report.output,
-                )
-            except _Refused as refusal:
-                report.fail(refusal.text, refusal.status)
-                return ToolOutput(output=refusal.text, success=False)
-            except SpawnError as error:
-                text = f"execution error: {error}"
-                report.fail(text)
-                return ToolOutput(output=text, success=False)
-            text = _output_text(result)
-            report.end(result, formatted_truncate_text(text, context.truncation_policy))
-        answer = _FORMS[self.form](result, text, context.truncation_policy)
+        check_escalation(context.approval_policy, escalated=request.escalated)
+        patched = await session.intercept(request, call, context)
+        if patched is not None:
+            return patched
+        with CommandReport(context, call.call_id, request.argv, request.cwd) as report:
+            return await self._run(call, request, report, context)
+
+    async def _run(
+        self, call: ToolCall, request: ShellRequest, report: CommandReport, context: ToolContext
+    ) -> ToolOutput:
+        try:
+            result = await self.session.run(request, report, context)
+        except CommandRefused as refusal:
+            status = ExecCommandStatus.DECLINED if refusal.declined else ExecCommandStatus.FAILED
+            report.fail(refusal.text, status)
+            return ToolOutput(output=refusal.text, success=False)
+        except SpawnError as error:
+            text = f"execution error: {error}"
+            report.fail(text)
+            return ToolOutput(output=text, success=False)
+        text = _output_text(result)
+        report.end(result, formatted_truncate_text(text, context.truncation_policy))
+        answer = command_answer(
+            text,
+            exit_code=result.exit_code,
+            duration=result.duration,
+            policy=context.truncation_policy,
+            as_json=wants_json(call, context.model_info),
+        )
         return ToolOutput(output=answer, success=result.exit_code == 0)
 
 
-def shell_tools(environ: Mapping[str, str]) -> tuple[ShellTool, ...]:
+def shell_tools(
+    *,
+    gate: CommandGate,
+    environ: Mapping[str, str],
+    environment_policy: EnvironmentPolicy | None = None,
+    shell: str,
+    patcher: PatchInterceptor | None = None,
+    enabled: bool = True,
+) -> tuple[ShellTool, ...]:
     """
     Build the shell tools of one thread.
 
-    ``shell`` is offered; the other names are those that models know from elsewhere.
+    ``shell`` is offered where nothing better is; the other names are those that models
+    know from elsewhere.
+
+    Args:
+        environ: Our own variables.
+        environment_policy: Which of them commands get; None for all.
+        shell: Path of the shell that runs scripts.
+        patcher: Takes over commands that apply a patch.
+        enabled: Whether commands may run at all; if not, each call is answered so.
     """
-    session = ShellSession(environ, choose_shell(environ))
+    session = ShellSession(
+        gate=gate,
+        environ=environ,
+        environment_policy=environment_policy or EnvironmentPolicy(),
+        shell=shell,
+        patcher=patcher,
+        enabled=enabled,
+    )
     return (
-        ShellTool(name="shell", session=session, offered=True),
+        ShellTool(name=_OFFERED, session=session),
         ShellTool(name="container.exec", session=session),
         ShellTool(name="local_shell", session=session),
-        ShellTool(name="shell_command", session=session, form=OutputForm.TEXT),
+        ShellTool(name="shell_command", session=session),
     )
 
 
-class _Refused(Exception):  # noqa: N818 -- never leaves this module
-    def __init__(self, text: str, status: ExecCommandStatus) -> None:
-        super().__init__(text, status)
-        self.text = text
-        self.status = status
-
-
-def _check_escalation(request: ShellRequest, policy: AskForApproval) -> None:
-    if request.escalated and policy is not AskForApproval.ON_REQUEST:
-        name = _POLICY_NAMES[policy]
-        raise ToolError(
-            f"approval policy is {name}; reject command — you should not ask for escalated "
-            f"permissions if the approval policy is {name}"
-        )
-
-
-def _reason(request: ShellRequest, context: ToolContext) -> str | None:
-    note = _NO_SANDBOX if lacks_sandbox(context.sandbox_policy) else None
-    return "; ".join(part for part in (request.justification, note) if part) or None
+def _is_denied(result: ProcessResult) -> bool:
+    # What ran out of time did not fail; looking for words in its output would be guessing.
+    return not result.timed_out and looks_denied(result.exit_code, decode_output(result.aggregated))
 
 
 def _output_text(result: ProcessResult) -> str:
@@ -293,27 +283,3 @@ def _output_text(result: ProcessResult) -> str:
     if not result.timed_out:
         return text
     return f"command timed out after {result.duration * 1000:.0f} milliseconds\n{text}"
-
-
-def _as_json(result: ProcessResult, text: str, policy: TruncationPolicy) -> str:
-    metadata = {
-        "exit_code": result.exit_code,
-        "duration_seconds": round(result.duration, 1),
-    }
-    output = formatted_truncate_text(text, policy)
-    return orjson.dumps({"output": output, "metadata": metadata}).decode()
-
-
-def _as_text(result: ProcessResult, text: str, policy: TruncationPolicy) -> str:
-    output = truncate_text(text, policy)
-    lines = len(text.splitlines())
-    sections = [f"Exit code: {result.exit_code}", f"Wall time: {result.duration:.1f} seconds"]
-    if len(output.splitlines()) != lines:
-        sections.append(f"Total output lines: {lines}")
-    return "\n".join([*sections, "Output:", output])
-
-
-_FORMS: Final[Mapping[OutputForm, Callable[[ProcessResult, str, TruncationPolicy], str]]] = {
-    OutputForm.JSON: _as_json,
-    OutputForm.TEXT: _as_text,
-}

@@ -2,7 +2,7 @@
 
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final, TypeVar, cast
 
 import attrs
@@ -33,6 +33,7 @@ class ShellRequest:
         timeout: Seconds.
         escalated: It asks for more rights than the sandbox gives.
         justification: Why it should run, in the model's words.
+        prefix_rule: First words of the commands it wants allowed with this one.
     """
 
     argv: tuple[str, ...]
@@ -40,6 +41,7 @@ class ShellRequest:
     timeout: float
     escalated: bool
     justification: str | None
+    prefix_rule: tuple[str, ...] | None
 
 
 def read_shell_request(arguments: Mapping[str, Json], *, cwd: str, shell: str) -> ShellRequest:
@@ -64,6 +66,7 @@ def read_shell_request(arguments: Mapping[str, Json], *, cwd: str, shell: str) -
         timeout=_read_timeout(arguments),
         escalated=escalation == "require_escalated",
         justification=_read(arguments, "justification", str, default="") or None,
+        prefix_rule=_read_prefix(arguments.get("prefix_rule")),
     )
 
 
@@ -72,15 +75,27 @@ def _read_command(command: Json, shell: str, *, login: bool) -> tuple[str, ...]:
         return (shell, "-lc" if login else "-c", command)
     if not isinstance(command, list):
         raise _misfit("command", "a list of strings or a script", command)
-    words = cast("list[Json]", command)  # isinstance cannot say so
-    if not words:
+    argv = _read_words("command", cast("list[Json]", command))  # isinstance cannot say so
+    if not argv:
         raise ToolError("failed to parse function arguments: command is empty")
-    argv: list[str] = []
+    return argv
+
+
+def _read_prefix(value: Json) -> tuple[str, ...] | None:
+    if value is None:
+        return None
+    if not isinstance(value, list):
+        raise _misfit("prefix_rule", "a list of strings", value)
+    return _read_words("prefix_rule", cast("list[Json]", value)) or None
+
+
+def _read_words(name: str, words: Sequence[Json]) -> tuple[str, ...]:
+    read: list[str] = []
     for number, word in enumerate(words):
         if not isinstance(word, str):
-            raise _misfit(f"command[{number}]", "a string", word)
-        argv.append(word)
-    return tuple(argv)
+            raise _misfit(f"{name}[{number}]", "a string", word)
+        read.append(word)
+    return tuple(read)
 
 
 def _read_timeout(arguments: Mapping[str, Json]) -> float:

@@ -10,12 +10,13 @@ from messages.events import ExecCommandSource
 from messages.ids import CallId
 from messages.items import Message
 from messages.settings import TruncationPolicy
+from messages.tool_settings import EnvironmentPolicy
 
 from .command_report import CommandReport, decode_output, interruption
 from .environment import choose_shell, command_environment
 from .errors import SpawnError
 from .process import ProcessResult, run_process
-from .router import ToolContext
+from .tool import ToolContext
 
 __all__ = ["run_user_shell"]
 
@@ -29,6 +30,7 @@ async def run_user_shell(
     *,
     record: Callable[[Message], object],
     environ: Mapping[str, str] | None = None,
+    policy: EnvironmentPolicy | None = None,
 ) -> None:
     """
     Run a command as the user would: in a login shell, without asking, without a sandbox.
@@ -39,7 +41,8 @@ async def run_user_shell(
 
     Args:
         record: Puts the message into the history; must not wait.
-        environ: Variables for the command; None means our own.
+        environ: Our own variables; None means those of this process.
+        policy: Which of them it gets; None means all.
 
     Cancellation:
         The command is ended and recorded as aborted; then `trio.Cancelled` goes on.
@@ -48,6 +51,7 @@ async def run_user_shell(
         Codex, ``tasks/user_shell.rs``.
     """
     variables = os.environ if environ is None else environ
+    env = command_environment(variables, policy or EnvironmentPolicy(), context.thread_id)
     argv = (choose_shell(variables), "-lc", command)
     call_id = CallId(context.world.new_id())
     report = CommandReport(context, call_id, argv, context.cwd, ExecCommandSource.USER_SHELL)
@@ -56,7 +60,7 @@ async def run_user_shell(
             result = await run_process(
                 argv,
                 cwd=context.cwd,
-                env=command_environment(variables, context.thread_id),
+                env=env,
                 timeout=_TIMEOUT,
                 on_output=report.tell_output,
                 output=report.output,

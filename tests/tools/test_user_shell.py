@@ -16,8 +16,9 @@ from messages.events import (
 )
 from messages.items import Message
 from messages.settings import AskForApproval, ReadOnly, TruncationMode, TruncationPolicy
+from messages.tool_settings import EnvironmentPolicy
 
-from .fakes import FakeContext
+from .fake_context import FakeContext
 from .processes import MARK, marked_processes
 
 pytestmark = pytest.mark.usefixtures("nothing_left")
@@ -118,6 +119,19 @@ async def test_user_command_finds_our_own_environment_by_default(context):
     await run_user_shell("true", context, record=context.events.append)
 
     assert context.of(ExecCommandEnd)[0].exit_code == 0
+
+
+async def test_user_command_gets_the_variables_that_the_policy_lets_through(context, marked_env):
+    """And the thread's id."""
+    await run_user_shell(
+        "echo $SECRET_A $B $CODEX_THREAD_ID",
+        context,
+        record=context.events.append,
+        environ={**marked_env, "SHELL": "/bin/sh", "SECRET_A": "a", "B": "b"},
+        policy=EnvironmentPolicy(ignore_default_excludes=False, set={"B": "c"}),
+    )
+
+    assert context.of(ExecCommandEnd)[0].stdout == "c thread-1\n"
 
 
 async def test_user_command_that_runs_out_of_time_says_so(run, monkeypatch):
