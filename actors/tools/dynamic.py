@@ -11,7 +11,8 @@ from messages.settings import DynamicToolSpec
 from messages.value import Json
 
 from .errors import DynamicToolInvalid
-from .router import ToolCall, ToolContext, ToolOutput, parse_arguments
+from .tool import Offer, ToolCall, ToolContext, ToolOutput, parse_arguments
+from .tool_schema import SchemaUnsupported, sanitize_schema
 
 __all__ = ["DynamicTool", "validate_dynamic_tools"]
 
@@ -46,9 +47,20 @@ class DynamicTool:
     One tool of the client's.
 
     Never parallel: what the client does may depend on the order.
+
+    Raises:
+        SchemaUnsupported: Its input schema cannot be told to a model, which
+            `validate_dynamic_tools` would have found.
     """
 
     _spec: DynamicToolSpec
+    # Made once, as every model request tells it.
+    _parameters: Json = attrs.field(
+        default=attrs.Factory(lambda self: _parameters(self._spec.input_schema), takes_self=True),
+        init=False,
+        eq=False,
+        repr=False,
+    )
     parallel: bool = attrs.field(default=False, init=False)
 
     @property
@@ -56,14 +68,15 @@ class DynamicTool:
         """What calls name it by."""
         return self._spec.name
 
-    def spec(self) -> Json:
-        """Describe it to the model as the client did."""
+    def spec(self, _offer: Offer) -> Json:
+        """Describe it to the model as the client did, with what models take of its schema."""
         return {
             "type": "function",
             "name": self._spec.name,
-            "description": self._spec.description,
+            # What UTF-8 cannot say would keep every request from being sent.
+            "description": self._spec.description.encode("utf-8", "replace").decode(),
             "strict": False,
-            "parameters": _parameters(self._spec.input_schema),
+            "parameters": self._parameters,
         }
 
     async def run(self, call: ToolCall, context: ToolContext) -> ToolOutput:
@@ -101,19 +114,26 @@ def _name_problem(name: str, reserved: frozenset[str], seen: set[str]) -> str | 
 
 
 def _schema_problem(schema: Json) -> str | None:
-    if not isinstance(schema, Mapping):
-        return f"has an input schema that is no JSON object but {type(schema).__name__}"
-    members = cast("Mapping[str, Json]", schema)  # keys of JSON objects are text
-    kind = members.get("type", "object")
-    if kind != "object":
-        return f'has an input schema of type {kind!r}; arguments are objects, say "object"'
-    if not isinstance(members.get("properties", {}), Mapping):
-        return "has an input schema whose properties are no JSON object"
+    try:
+        _parameters(schema)
+    except SchemaUnsupported as problem:
+        return f"has an input schema that is not supported: {problem}"
     return None
 
 
-def _parameters(schema: Json) -> Json:
-    """Fill in what models insist on and clients leave out."""
-    # By validate_dynamic_tools; a resumed thread's were checked when it began.
-    members = cast("Mapping[str, Json]", schema)
-    return {"type": "object", "properties": {}, **members}
+def _parameters(schema: Json) -> dict[str, Json]:
+    """
+    Make of a client's schema what models are told; clients leave out that it is of objects.
+
+    Raises:
+        SchemaUnsupported: It cannot be told, or arguments cannot be like that.
+    """
+    if isinstance(schema, Mapping):
+        members = cast("Mapping[str, Json]", schema)  # keys of JSON objects are text
+        untyped = members.get("type") is None
+        parameters = sanitize_schema({**members, "type": "object"} if untyped else members)
+    else:
+        parameters = sanitize_schema(schema)
+    if parameters["type"] != "object":
+        raise SchemaUnsupported("", f'is of type {parameters["type"]!r}; arguments are "object"')
+    return parameters

@@ -3,21 +3,24 @@
 import pytest
 import trio
 
-from actors.tools import DynamicTool, DynamicToolInvalid, ToolError, validate_dynamic_tools
+from actors.tools.dynamic import DynamicTool, validate_dynamic_tools
+from actors.tools.errors import DynamicToolInvalid, ToolError
+from actors.tools.tool import Tool
+from actors.tools.tool_schema import SchemaUnsupported
 from messages.content import InputImage, InputText
 from messages.events import DynamicToolCallRequest
 from messages.ops import DynamicToolResult
 from messages.settings import DynamicToolSpec
 
-from .fakes import CALL, TURN, FakeContext, function_call
+from .fake_context import CALL, TURN, FakeContext, function_call, offer, raw_call
 
 SCHEMA = {"type": "object", "properties": {"city": {"type": "string", "enum": ["Oslo"]}}}
 
 
-def tool(name: str = "weather", schema: object = None) -> DynamicToolSpec:
-    return DynamicToolSpec(
-        name=name, description="Tells the weather.", input_schema=schema or SCHEMA
-    )
+def tool(
+    name: str = "weather", schema: object = None, description: str = "Tells the weather."
+) -> DynamicToolSpec:
+    return DynamicToolSpec(name=name, description=description, input_schema=schema or SCHEMA)
 
 
 @pytest.mark.parametrize(
@@ -28,6 +31,9 @@ def tool(name: str = "weather", schema: object = None) -> DynamicToolSpec:
         (tool("a"), tool("A"), tool("a-b_9"), tool("x" * 64)),
         (tool(schema={"properties": {}}),),
         (tool(schema={"type": "object"}),),
+        (tool(schema={"type": ["null", "object"]}),),
+        (tool(schema={"type": None, "title": "x"}),),
+        (tool(description="", schema={"title": "\ud800"}),),
     ],
 )
 def test_tools_that_can_be_used_are_accepted(specs):
@@ -47,10 +53,19 @@ def test_tools_that_can_be_used_are_accepted(specs):
         ((tool("mcp__x__y"),), "reserved for MCP servers"),
         ((tool("shell"),), "dynamic tool 'shell' has the name of a built-in tool; choose another"),
         ((tool("a"), tool("a")), "dynamic tool 'a' is offered twice; give each"),
-        ((tool(schema=[1]),), "has an input schema that is no JSON object but list"),
-        ((tool(schema=True),), "has an input schema that is no JSON object but bool"),
-        ((tool(schema={"type": "null"}),), "of type 'null'; arguments are objects"),
-        ((tool(schema={"properties": 1}),), "whose properties are no JSON object"),
+        (
+            (tool(schema=[1]),),
+            "dynamic tool 'weather' has an input schema that is not supported: "
+            "a schema is a JSON object, not list",
+        ),
+        ((tool(schema=True),), "is of type 'string'; arguments are \"object\""),
+        ((tool(schema={"type": "integer"}),), "is of type 'number'; arguments are"),
+        ((tool(schema={"type": "null"}),), "not supported: type 'null' is none of object"),
+        ((tool(schema={"properties": 1}),), "properties: expected an object, got int"),
+        (
+            (tool(schema={"properties": {"city": {"type": "null"}}}),),
+            "not supported: at properties.city: type 'null' is none of",
+        ),
     ],
 )
 def test_tools_that_cannot_be_used_are_refused_with_name_and_way_out(specs, message):
@@ -62,30 +77,37 @@ def test_tools_that_cannot_be_used_are_refused_with_name_and_way_out(specs, mess
     assert caught.value.name == specs[-1].name
 
 
-def test_dynamic_tool_is_described_to_the_model_as_the_client_did():
-    """Nothing of the schema is lost; what models insist on is filled in."""
-    described = DynamicTool(tool()).spec()
+def test_dynamic_tool_is_described_with_what_models_take_of_its_schema():
+    """Clients may leave out that arguments are objects."""
+    described: Tool = DynamicTool(tool())
 
-    assert described == {
+    assert described.spec(offer()) == {
         "type": "function",
         "name": "weather",
         "description": "Tells the weather.",
         "strict": False,
-        "parameters": SCHEMA,
+        "parameters": {"type": "object", "properties": {"city": {"type": "string"}}},
     }
-    filled = DynamicTool(tool(schema={"title": "x"})).spec()
-    assert filled["parameters"] == {"type": "object", "properties": {}, "title": "x"}
-    assert not DynamicTool(tool()).parallel
-    assert DynamicTool(tool()).name == "weather"
+    filled = DynamicTool(tool(schema={"title": "x", "items": {}})).spec(offer())
+    assert filled["parameters"] == {"type": "object", "properties": {}}
+    assert (described.name, described.parallel) == ("weather", False)
+    assert described == DynamicTool(tool())
+    assert DynamicTool(tool(description="a\ud800")).spec(offer())["description"] == "a?"
+
+
+def test_dynamic_tool_that_was_never_checked_is_no_tool():
+    """It is found out before a model reads of it."""
+    with pytest.raises(SchemaUnsupported):
+        DynamicTool(tool(schema={"type": "null"}))
 
 
 async def test_dynamic_tool_asks_the_client_and_hands_its_answer_to_the_model():
     """Texts and images in their order, with the client's word on success."""
     parts = (InputText(text="rain"), InputImage(image_url="data:x"))
     context = FakeContext()
-    context.answers.append(DynamicToolResult(content_items=parts, success=False))
+    context.client_answers.append(DynamicToolResult(content_items=parts, success=False))
 
-    output = await DynamicTool(tool()).run(function_call("weather", '{"city":"Oslo"}'), context)
+    output = await DynamicTool(tool()).run(function_call("weather", city="Oslo"), context)
 
     assert context.events == [
         DynamicToolCallRequest(
@@ -98,9 +120,9 @@ async def test_dynamic_tool_asks_the_client_and_hands_its_answer_to_the_model():
 async def test_dynamic_tool_says_so_when_no_answer_will_come():
     """The model goes on without."""
     context = FakeContext()
-    context.answers.append(None)
+    context.client_answers.append(None)
 
-    output = await DynamicTool(tool()).run(function_call("weather", "{}"), context)
+    output = await DynamicTool(tool()).run(function_call("weather"), context)
 
     text = "dynamic tool call was cancelled before receiving a response"
     assert (output.output, output.success) == (text, False)
@@ -111,7 +133,7 @@ async def test_client_is_not_asked_when_the_arguments_are_no_json():
     context = FakeContext()
 
     with pytest.raises(ToolError, match=r"^failed to parse function arguments: "):
-        await DynamicTool(tool()).run(function_call("weather", "{"), context)
+        await DynamicTool(tool()).run(raw_call("weather", "{"), context)
 
     assert context.events == []
 
@@ -119,6 +141,6 @@ async def test_client_is_not_asked_when_the_arguments_are_no_json():
 async def test_cancelled_call_of_a_dynamic_tool_stops_waiting():
     """The client may answer never."""
     with trio.move_on_after(0) as scope:
-        await DynamicTool(tool()).run(function_call("weather", "{}"), FakeContext())
+        await DynamicTool(tool()).run(function_call("weather"), FakeContext())
 
     assert scope.cancelled_caught
