@@ -3,7 +3,6 @@
 import os
 from collections.abc import AsyncGenerator, Callable, Generator, Sequence
 from contextlib import asynccontextmanager, contextmanager
-from functools import partial
 from pathlib import Path
 
 import trio
@@ -24,12 +23,18 @@ from actors.thread import (
     ThreadServices,
 )
 from actors.tools import (
+    RulesSource,
+    SandboxProbe,
     Tool,
+    ToolParts,
+    ToolServices,
     builtin_tools,
     open_launcher,
+    open_mcp_pool,
 )
 from messages.settings import SessionSource, SourceKind
 
+from .agents import Agents
 from .errors import HomeError
 from .registry import Supervisor
 
@@ -46,7 +51,7 @@ async def open_supervisor(
     session_source: SessionSource = SourceKind.EXEC,
     durability: Durability = Durability.WRITE,
     capture_ops: bool = False,
-    make_tools: Callable[[], Sequence[Tool]] | None = None,
+    make_tools: Callable[[ToolParts], Sequence[Tool]] = builtin_tools,
     world: World | None = None,
     files: Files | None = None,
 ) -> AsyncGenerator[Supervisor]:
@@ -64,7 +69,8 @@ async def open_supervisor(
         session_source: Noted in new rollouts.
         durability: When a record counts as written.
         capture_ops: Whether to keep every op for `Supervisor.captured_ops`.
-        make_tools: Builds the tools of one thread; None for `builtin_tools`.
+        make_tools: Builds the tools of one thread.  To add one to ours:
+            ``lambda parts: (*builtin_tools(parts), MyTool())``.
         world: Clock, ids and randomness; the real ones by default.
         files: The file system of the journal; the real one by default.
 
@@ -73,22 +79,33 @@ async def open_supervisor(
     """
     home = Path(home).absolute()  # noqa: ASYNC240 -- looks at the working directory only
     world = world or World.system()
+    environ = dict(os.environ)
+    agents = Agents()
     await trio.to_thread.run_sync(_check_home, home)
     with _bare_errors():
         async with (
             open_launcher(),
             open_journal(world=world, durability=durability, files=files) as journal,
+            open_mcp_pool(environ=environ, world=world) as mcp,
         ):
             services = ThreadServices(
                 world=world,
                 journal=journal,
                 index=SessionIndex(home, world),
                 provider=provider or ScriptedProvider(),
-                make_tools=make_tools or partial(builtin_tools, dict(os.environ)),
+                tools=ToolServices(
+                    environ=environ,
+                    sandbox=SandboxProbe(environ),
+                    rules=RulesSource(home),
+                    mcp=mcp,
+                    agents=agents,
+                    make_tools=make_tools,
+                ),
+                children=agents,
             )
             children = DynamicSupervisor("threads", jitter=world.random)
             supervisor = Supervisor(
-                home, session_source, services, children, [] if capture_ops else None
+                home, session_source, services, children, [] if capture_ops else None, agents
             )
             children.on_exit = supervisor.on_exit
             children.on_restarting = supervisor.on_restarting

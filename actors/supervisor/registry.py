@@ -1,8 +1,7 @@
 """The registry of threads: starts, finds, restarts and ends them."""
 
-import logging
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -19,7 +18,6 @@ from actors.rollout import (
     PersistMode,
     ResumedHistory,
     load_rollout_async,
-    new_rollout_path,
     truncate_before_nth_user_message,
 )
 from actors.runtime import (
@@ -43,11 +41,6 @@ from actors.thread import (
     ThreadServices,
     ThreadState,
     live,
-    settings_from_config,
-)
-from actors.tools import (
-    DynamicToolInvalid,
-    validate_dynamic_tools,
 )
 from messages.events import ErrorEvent
 from messages.ids import SubmissionId, ThreadId
@@ -55,7 +48,10 @@ from messages.ops import Op, RefreshMcpServers, Shutdown
 from messages.settings import DynamicToolSpec, SessionSource
 from messages.value import Json
 
+from .agents import AgentGround, Agents
 from .errors import ThreadAlreadyLoaded, ThreadNotFound
+from .members import CHILD_GRACE, Member, check_room, live_tied, tell_to_end
+from .start import ThreadStart, blueprint_of
 from .values import (
     CloseReport,
     NewThread,
@@ -68,27 +64,11 @@ __all__ = [
     "Supervisor",
 ]
 
-_log = logging.getLogger("actors")
-
 CREATED_CAPACITY: Final = 1024
 """Announcements kept for slow readers; who falls behind lists the threads instead."""
 
 CAPTURE_CAPACITY: Final = 100_000
 """Captured ops kept; capture is for tests, and a test that needs more has run away."""
-
-
-@attrs.define(eq=False)
-class _Registered:
-    """
-    A thread in the registry.
-
-    Attributes:
-        announced: Whether its creation was told; before, it is found by nobody (P13).
-    """
-
-    thread: Thread
-    ports: ThreadPorts
-    announced: bool = False
 
 
 @attrs.define(eq=False, repr=False)
@@ -110,14 +90,18 @@ class Supervisor:
     _services: ThreadServices
     _children: DynamicSupervisor
     _captured: list[tuple[ThreadId, Op]] | None
+    _agents: Agents = attrs.field(factory=Agents)
     # Invariant: a thread is in here from before its first event until it has ended.
     # Bounded by the embedder only, as is the number of threads.
-    _threads: dict[ThreadId, _Registered] = attrs.field(
-        factory=dict[ThreadId, _Registered], init=False
-    )
+    _threads: dict[ThreadId, Member] = attrs.field(factory=dict[ThreadId, Member], init=False)
     _created: EventChannel[ThreadCreated] = attrs.field(
         factory=lambda: EventChannel[ThreadCreated](capacity=CREATED_CAPACITY), init=False
     )
+
+    def __attrs_post_init__(self) -> None:
+        self._agents.bind(
+            AgentGround(home=self.home, find=self._find, start=self._start, end=self.remove_thread)
+        )
 
     async def start_thread(
         self,
@@ -141,9 +125,15 @@ class Supervisor:
         Cancellation:
             No thread was started.
         """
-        mode = _mode(extended=persist_extended_history)
-        tools = tuple(dynamic_tools)
-        return await self._spawn(config, NewHistory(), tools, mode, ThreadOrigin.START)
+        return await self._start(
+            ThreadStart(
+                config=config,
+                history=NewHistory(),
+                origin=ThreadOrigin.START,
+                dynamic_tools=tuple(dynamic_tools),
+                mode=_mode(extended=persist_extended_history),
+            )
+        )
 
     async def resume_thread_from_rollout(
         self, config: ThreadConfig, path: str | Path, *, persist_extended_history: bool = False
@@ -172,9 +162,14 @@ class Supervisor:
         persist_extended_history: bool = False,
     ) -> NewThread:
         """Start a thread from any history: new, resumed or forked; raises as the others do."""
-        origin = _ORIGINS[type(history)]
-        mode = _mode(extended=persist_extended_history)
-        return await self._spawn(config, history, (), mode, origin)
+        return await self._start(
+            ThreadStart(
+                config=config,
+                history=history,
+                origin=_ORIGINS[type(history)],
+                mode=_mode(extended=persist_extended_history),
+            )
+        )
 
     async def fork_thread(
         self,
@@ -205,8 +200,9 @@ class Supervisor:
         loaded = await load_rollout_async(Path(path))
         items = truncate_before_nth_user_message(loaded.items, nth_user_message)
         history = ForkedHistory(items=tuple(items), source=loaded)
-        mode = _mode(extended=persist_extended_history)
-        return await self._spawn(config, history, (), mode, ThreadOrigin.FORK)
+        return await self.resume_thread_with_history(
+            config, history, persist_extended_history=persist_extended_history
+        )
 
     def get_thread(self, thread_id: ThreadId) -> Thread:
         """
@@ -215,14 +211,33 @@ class Supervisor:
         Raises:
             ThreadNotFound: None has this id.
         """
-        found = self._threads.get(thread_id)
-        if found is None or not found.announced:
-            raise ThreadNotFound(thread_id)
-        return found.thread
+        return self._found(thread_id).thread
 
     def list_thread_ids(self) -> tuple[ThreadId, ...]:
         """List the live threads, oldest first."""
         return tuple(i for i, found in self._threads.items() if found.announced)
+
+    def children_of(self, thread_id: ThreadId) -> tuple[ThreadId, ...]:
+        """
+        List the live threads that end with this one, oldest first: its agents and reviews.
+
+        Those below its children are not among them.
+
+        Raises:
+            ThreadNotFound: None has this id.
+        """
+        children = self._found(thread_id).children
+        return tuple(c.thread.thread_id for c in children if c.announced and not c.has_ended)
+
+    def parent_of(self, thread_id: ThreadId) -> ThreadId | None:
+        """
+        Tell with which thread a live thread ends; None for one that a client started.
+
+        Raises:
+            ThreadNotFound: None has this id.
+        """
+        tie = self._found(thread_id).tie
+        return None if tie is None else tie.parent.thread.thread_id
 
     async def send_op(self, thread_id: ThreadId, op: Op) -> SubmissionId:
         """
@@ -237,23 +252,32 @@ class Supervisor:
         self, thread_id: ThreadId, *, grace: float | None = None
     ) -> Thread | None:
         """
-        End a thread and take it out of the registry.
+        End a thread and those below it, and take them out of the registry.
+
+        All are told at once.
 
         Args:
-            grace: Seconds it gets to end by itself; 5 by default.
+            grace: Seconds they get to end by themselves; 5 by default.
 
         Returns:
             The thread; None when there is none with this id.  It has ended, or was
-            cancelled and has a tool that does not stop.
+            cancelled and has a tool that does not stop; and so have those below it.
 
         Cancellation:
-            The thread was told to end and will.
+            They were told to end and will.
         """
         found = self._threads.get(thread_id)
         if found is None:
             return None
+        grace = CHILD_GRACE if grace is None else grace
+        deadline = trio.current_time() + grace + self._children.cancel_grace
+        below = tuple(found.below())
+        for member in (found, *below):
+            tell_to_end(member, grace)
         with suppress(UnknownChild):  # it ended by itself meanwhile
             await self._children.stop_child(thread_id, grace=grace)
+        with trio.move_on_at(deadline):
+            await _wait_ended(below)
         return found.thread
 
     async def close_all_threads(self, *, grace: float = 5.0) -> CloseReport:
@@ -320,26 +344,33 @@ class Supervisor:
             pending_bytes=journal.pending_bytes,
         )
 
-    async def _spawn(
-        self,
-        config: ThreadConfig,
-        history: InitialHistory,
-        dynamic_tools: tuple[DynamicToolSpec, ...],
-        mode: PersistMode,
-        origin: ThreadOrigin,
-    ) -> NewThread:
-        blueprint = self._blueprint(config, history, dynamic_tools, mode)
+    def _find(self, thread_id: ThreadId) -> Member | None:
+        found = self._threads.get(thread_id)
+        return found if found is not None and found.announced else None
+
+    def _found(self, thread_id: ThreadId) -> Member:
+        found = self._find(thread_id)
+        if found is None:
+            raise ThreadNotFound(thread_id)
+        return found
+
+    async def _start(self, start: ThreadStart) -> NewThread:
+        blueprint = blueprint_of(start, self._services, self.home, self.session_source)
         thread_id = blueprint.thread_id
         if thread_id in self._threads:
             raise ThreadAlreadyLoaded(thread_id)
         path = blueprint.rollout_path
         path_text = None if path is None else str(path)
-        ports = ThreadPorts.open(thread_id, path_text, blueprint.settings, history)
+        ports = ThreadPorts.open(thread_id, path_text, blueprint.settings, start.history)
         capture = None if self._captured is None else self._capture
         thread = Thread(ports, self._services.world.new_id, capture)
-        registered = self._threads[thread_id] = _Registered(thread, ports)
+        member = Member(thread, ports, start.config, start.tie)
+        # From the check to the entry, which takes the slot, nothing waits.
+        check_room(start.tie)
+        self._threads[thread_id] = member
+        member.link()
         try:
-            configured = await self._children.start_child(self._spec(blueprint, ports, thread))
+            configured = await self._children.start_child(self._spec(blueprint, member))
         except BaseException as error:
             self._forget(thread_id, ThreadState.FAILED)
             if isinstance(error, NotStarted):
@@ -347,63 +378,21 @@ class Supervisor:
             raise
         # The reader of the thread itself goes on behind what the caller gets here.
         ports.reader.receive_nowait()
-        registered.announced = True
-        self._created.publish(ThreadCreated(thread_id=thread_id, origin=origin))
+        member.announced = True
+        self._created.publish(ThreadCreated(thread_id=thread_id, origin=start.origin))
         return NewThread(thread_id=thread_id, thread=thread, session_configured=configured)
 
-    def _blueprint(
-        self,
-        config: ThreadConfig,
-        history: InitialHistory,
-        dynamic_tools: tuple[DynamicToolSpec, ...],
-        mode: PersistMode,
-    ) -> ThreadBlueprint:
-        services = self._services
-        world = services.world
-        recorded = history.base_instructions
-        if isinstance(history, ResumedHistory):
-            thread_id, path = history.thread_id, history.path
-        else:
-            thread_id = ThreadId(world.new_id())
-            path = new_rollout_path(self.home, world.now(), thread_id)
-        return ThreadBlueprint(
-            thread_id=thread_id,
-            settings=settings_from_config(
-                config,
-                provider=services.provider,
-                source=self.session_source,
-                recorded_instructions=recorded.text if recorded else None,
-            ),
-            mode=mode,
-            originator=config.originator,
-            cli_version=config.cli_version,
-            dynamic_tools=self._checked(dynamic_tools) or self._usable(history.dynamic_tools),
-            rollout_path=None if config.ephemeral else path,
-        )
-
-    def _checked(self, tools: tuple[DynamicToolSpec, ...]) -> tuple[DynamicToolSpec, ...]:
-        if tools:
-            builtin = [tool.name for tool in self._services.make_tools()]
-            validate_dynamic_tools(tools, builtin)
-        return tools
-
-    def _usable(self, recorded: tuple[DynamicToolSpec, ...]) -> tuple[DynamicToolSpec, ...]:
-        """Leave out recorded tools that cannot be used here, such as another ``shell``."""
-        usable: tuple[DynamicToolSpec, ...] = ()
-        for tool in recorded:
-            try:
-                usable = self._checked((*usable, tool))
-            except DynamicToolInvalid as problem:
-                _log.warning("a recorded tool is left out: %s", problem)
-        return usable
-
-    def _spec(self, blueprint: ThreadBlueprint, ports: ThreadPorts, thread: Thread) -> ChildSpec:
+    def _spec(self, blueprint: ThreadBlueprint, member: Member) -> ChildSpec:
         recorded = blueprint.rollout_path is not None
+        run: Callable[..., Awaitable[None]]
+        run = partial(live, member.ports, blueprint, self._services)
+        if member.tie is not None:
+            run = partial(live_tied, member.tie, run)
         return ChildSpec(
             id=blueprint.thread_id,
-            run=partial(live, ports, blueprint, self._services),
+            run=run,
             restart=Restart.TRANSIENT if recorded else Restart.TEMPORARY,
-            stop=partial(_tell_shutdown, thread),
+            stop=partial(_tell_shutdown, member),
         )
 
     def _capture(self, thread_id: ThreadId, op: Op) -> None:
@@ -413,7 +402,13 @@ class Supervisor:
         self._captured.append((thread_id, op))
 
     def _forget(self, thread_id: ThreadId, state: ThreadState) -> None:
-        self._threads.pop(thread_id).ports.end(state)
+        member = self._threads.pop(thread_id)
+        member.ports.end(state)
+        for below in tuple(member.below()):
+            tell_to_end(below, CHILD_GRACE)
+        member.unlink()
+        if member.tie is not None:
+            member.tie.ended.set()
 
     def on_restarting(self, child_id: str, _reason: ExitReason, _delay: float) -> None:
         """Hear that a thread crashed and will come back."""
@@ -431,8 +426,9 @@ class Supervisor:
         self._forget(ThreadId(child_id), state)
 
     def close(self) -> None:
-        """End the announcements; the threads have ended before."""
+        """End the announcements, and the work of agents; the threads have ended before."""
         self._created.close()
+        self._agents.unbind()
 
     def __repr__(self) -> str:
         return f"<Supervisor {str(self.home)!r}: {len(self._threads)} threads>"
@@ -449,9 +445,19 @@ def _mode(*, extended: bool) -> PersistMode:
     return PersistMode.EXTENDED if extended else PersistMode.LIMITED
 
 
-def _tell_shutdown(thread: Thread) -> None:
+def _tell_shutdown(member: Member) -> None:
+    if member.tie is not None:
+        if member.tie.told:
+            return
+        member.tie.told = True
     with suppress(ThreadClosed):  # it is ending already
-        thread.submit_nowait(Shutdown())
+        member.thread.submit_nowait(Shutdown())
+
+
+async def _wait_ended(members: Iterable[Member]) -> None:
+    for member in members:
+        if member.tie is not None:
+            await member.tie.ended.wait()
 
 
 async def _submit_if_open(thread: Thread, op: Op) -> None:

@@ -19,12 +19,22 @@ __all__ = [
 
 
 class ThreadOrigin(Enum):
-    """How a thread came to be."""
+    """
+    How a thread came to be.
+
+    Attributes:
+        START: A client started it.
+        RESUME: A client went on with a recorded one.
+        FORK: A client started it from the beginning of another.
+        AGENT: A model started it, or went on with it, to work for its own thread.
+        REVIEW: A thread started it for a review of its work.
+    """
 
     START = "start"
     RESUME = "resume"
     FORK = "fork"
     AGENT = "agent"
+    REVIEW = "review"
 
 
 @attrs.frozen(kw_only=True)

@@ -25,7 +25,7 @@ async def start(supervisor: Supervisor, model: ManualModel, *, call: bool) -> Th
 async def test_report_says_who_was_cancelled(autojump_clock: MockClock) -> None:
     """All are told at once, and the deadline is common."""
     model, tool = ManualModel(), ManualTool(stubborn=3)
-    async with open_test_supervisor(provider=model, make_tools=lambda: (tool,)) as supervisor:
+    async with open_test_supervisor(provider=model, make_tools=lambda _: (tool,)) as supervisor:
         idle = await start(supervisor, model, call=False)
         slow = await start(supervisor, model, call=True)
         await tool.next_call()
@@ -44,7 +44,7 @@ async def test_thread_that_crashes_on_the_way_is_reported_failed(
 ) -> None:
     """Though it ended as it was told to."""
     model, tool = ManualModel(), ManualTool(stubborn=0.5)
-    async with open_test_supervisor(provider=model, make_tools=lambda: (tool,)) as supervisor:
+    async with open_test_supervisor(provider=model, make_tools=lambda _: (tool,)) as supervisor:
         good = await start(supervisor, model, call=False)
         bad = await start(supervisor, model, call=True)
         await tool.next_call()
@@ -67,7 +67,7 @@ async def test_thread_that_crashes_on_the_way_is_reported_failed(
 async def test_threads_are_closed_at_the_same_time(autojump_clock: MockClock) -> None:
     """Ten that need a second each need one second."""
     model, tool = ManualModel(), ManualTool(stubborn=1)
-    async with open_test_supervisor(provider=model, make_tools=lambda: (tool,)) as supervisor:
+    async with open_test_supervisor(provider=model, make_tools=lambda _: (tool,)) as supervisor:
         for _ in range(10):
             await start(supervisor, model, call=True)
             await tool.next_call()

@@ -11,7 +11,7 @@ from actors.models import ScriptedProvider, parse_scenario
 from actors.runtime import World
 from actors.supervisor import open_supervisor
 from actors.testing import collect_until
-from actors.tools import ToolCall, ToolContext, ToolOutput
+from actors.tools import Offer, ToolCall, ToolContext, ToolOutput
 from messages.codec import encode
 from messages.events import TurnComplete
 from messages.value import Json
@@ -45,7 +45,7 @@ class Count:
     def __init__(self) -> None:
         self._calls = 0
 
-    def spec(self) -> Json:
+    def spec(self, _offer: Offer) -> Json:
         return {"type": "function", "name": "count", "parameters": {"type": "object"}}
 
     async def run(self, call: ToolCall, context: ToolContext) -> ToolOutput:
@@ -62,7 +62,7 @@ def run(home: Path, seed: int) -> tuple[bytes, bytes]:
         world = World.deterministic(seed=seed, start=START)
         provider = ScriptedProvider(parse_scenario(SCENARIO, syntax="toml"))
         async with open_supervisor(
-            home=home, provider=provider, world=world, make_tools=lambda: (Count(),)
+            home=home, provider=provider, world=world, make_tools=lambda _: (Count(),)
         ) as supervisor:
             new = await supervisor.start_thread(CONFIG)
             for text in ("hi", "add", "add more"):
