@@ -9,6 +9,7 @@ import trio
 from actors.rollout import Durability
 from actors.supervisor import NewThread, Supervisor, open_supervisor
 
+from .agents import refuse_for_agents
 from .errors import FAILED, OutputUnusable
 from .lookup import find_latest, find_to_resume
 from .output import STDERR, Output
@@ -77,8 +78,10 @@ async def _run(
             if prepared.notice is not None:
                 output.put(STDERR, encoded(f"treadle: {prepared.notice}\n", STDERR))
             run = TurnRun(new, teller, stopper, output)
+            created = supervisor.subscribe_thread_created()
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(teller.keep_alive)
+                nursery.start_soon(refuse_for_agents, supervisor, created)
                 await run.run(user_input(prompt, options.image), schema)
                 nursery.cancel_scope.cancel()
         await _write_last_message(options.output_last_message, run.last_message)

@@ -15,7 +15,6 @@ from messages.events import (
     AgentMessage,
     AgentReasoning,
     DeleteFile,
-    DeprecationNotice,
     ErrorEvent,
     Event,
     EventMsg,
@@ -33,9 +32,9 @@ from messages.events import (
     StreamError,
     TokenCount,
     TokenUsage,
+    TurnAborted,
     TurnComplete,
     TurnStarted,
-    WarningEvent,
     WebSearchBegin,
     WebSearchEnd,
 )
@@ -44,8 +43,9 @@ from messages.items import WebSearchAction
 from messages.value import Json
 
 from .json_collab import COLLAB_EVENTS, collab_call
+from .note_words import retry_text, warning_text
 
-__all__ = ["Line", "ThreadEvents", "encoded_line", "retry_text", "thread_started"]
+__all__ = ["Line", "ThreadEvents", "encoded_line", "thread_started"]
 
 Line = dict[str, Json]
 """One line of output before it is written."""
@@ -64,12 +64,6 @@ def encoded_line(line: Line) -> bytes:
 def thread_started(thread_id: ThreadId) -> Line:
     """Make the line that comes first, also when a thread is resumed."""
     return {"type": "thread.started", "thread_id": thread_id}
-
-
-def retry_text(event: StreamError) -> str:
-    """Say that a request is made again, and why."""
-    details = (event.additional_details or "").strip()
-    return f"{event.message} ({details})" if details else event.message
 
 
 @attrs.define(eq=False)
@@ -110,10 +104,6 @@ class ThreadEvents:
                 yield self._item("completed", "agent_message", text=text)
             case AgentReasoning(text=text):
                 yield self._item("completed", "reasoning", text=text)
-            case WarningEvent(message=text):
-                yield self._note(text)
-            case DeprecationNotice(summary=summary, details=details):
-                yield self._note(f"{summary}: {details}" if details else summary)
             case ErrorEvent(message=text):
                 self._failure = text
                 yield {"type": "error", "message": text}
@@ -123,6 +113,11 @@ class ThreadEvents:
                 self.usage = self.usage if info is None else info.total_token_usage
             case TurnComplete():
                 yield from self._turn_ended()
+            case TurnAborted():
+                # Nothing is said of it, and nothing of it goes into the next turn.
+                self._plan = self._failure = None
+            case _ if (warning := warning_text(msg)) is not None:
+                yield self._note(warning)
             case _:
                 yield from self._tool_lines(msg)
 

@@ -8,17 +8,10 @@ from actors.runtime import Lagged
 from messages.events import (
     AgentMessageContentDelta,
     AgentReasoningSectionBreak,
-    BackgroundEvent,
-    ContextCompacted,
-    DeprecationNotice,
-    ErrorEvent,
     Event,
     EventMsg,
-    ExecCommandBegin,
-    ExecCommandEnd,
     ItemCompleted,
     ItemStarted,
-    ModelReroute,
     PlanDelta,
     ReasoningContentDelta,
     StreamError,
@@ -27,18 +20,26 @@ from messages.events import (
     TurnAborted,
     TurnComplete,
     TurnStarted,
-    WarningEvent,
 )
-from messages.ids import CallId
-from messages.turn_items import AgentMessageItem, PlanItem, ReasoningTurnItem, TurnItem
+from messages.turn_items import (
+    AgentMessageItem,
+    ContextCompactionItem,
+    PlanItem,
+    ReasoningTurnItem,
+    TurnItem,
+)
 
-from .json_events import retry_text
-from .page import Page, command_line, command_result, output_tail
+from .block_words import Block, block
+from .call_blocks import CallBlocks
+from .call_words import closing, opening
+from .note_words import note
+from .page import Page
 from .pieces import Look, Piece, shortened
 
 __all__ = ["Narrator"]
 
 _THINKING: Final = "thinking"
+_COMPACTING: Final = "compacting the history"
 _THOUGHTS: Final = "thinking: "
 """Before what the model thought, which a pipe does not show in another style."""
 
@@ -50,25 +51,31 @@ class Narrator:
     """
     Turns the events of a thread into pieces of text.
 
-    Text and reasoning are told as they come, a command when it begins and again
-    when it ends, with the last lines of its output.
+    Text and reasoning are told as they come; commands, patches and other calls when
+    they begin and again when they end, with the last lines of what came of them.
+    How a patch changes a file, and the diff of the turn, are not told: files say it.
 
     Attributes:
         before: Tokens the thread had used when the turn began.
+        cwd: Its working directory; paths below it are shown from there.
         usage: Tokens it has used now.
         waiting_for: What is being waited for, for the spinner; None for nothing.
     """
 
     before: TokenUsage = attrs.field(factory=TokenUsage)
+    cwd: str = ""
     usage: TokenUsage | None = None
     waiting_for: str | None = None
     _page: Page = attrs.field(factory=Page, init=False)
+    _calls: CallBlocks = attrs.field(init=False)
+    _turn_runs: bool = attrs.field(default=False, init=False)
     # The item whose text is being told, and how much of it was.
     _item_id: str | None = attrs.field(default=None, init=False)
     _told: str = attrs.field(default="", init=False)
-    # Commands that run, oldest first, and the one whose heading was written last.
-    _running: dict[CallId, str] = attrs.field(factory=dict[CallId, str], init=False)
-    _on_page: CallId | None = attrs.field(default=None, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        """Let calls share the page."""
+        self._calls = CallBlocks(self._page)
 
     @property
     def at_line_start(self) -> bool:
@@ -106,57 +113,50 @@ class Narrator:
             case AgentReasoningSectionBreak(item_id=item_id, summary_index=index) if index > 0:
                 self._tell_delta(item_id, "\n\n", Look.FAINT)
             case ItemStarted(item=item):
-                self.waiting_for = self.waiting_for if _told_text(item) is None else _THINKING
+                self._wait_for_item(item)
             case ItemCompleted(item=item):
                 self._tell_item(item)
-            case ExecCommandBegin():
-                self._tell_begin(msg)
-            case ExecCommandEnd():
-                self._tell_end(msg)
             case TokenCount(info=info):
                 self.usage = self.usage if info is None else info.total_token_usage
-            case _:
-                self._tell_turn(msg)
-
-    def _tell_turn(self, msg: EventMsg) -> None:
-        match msg:
             case TurnStarted():
-                self.waiting_for = _THINKING
-            case TurnComplete():
-                self._stop_waiting()
-            case TurnAborted():
-                self._stop_waiting()
-                self._page.note("interrupted")
-            case ErrorEvent(message=message):
-                self._page.note(f"error: {message}", Look.BAD)
-            case StreamError():
+                self._turn_runs, self.waiting_for = True, _THINKING
+            case TurnComplete() | TurnAborted():
+                self._turn_runs, self.waiting_for = False, None
+                self._page.end_line()
+                self._tell_other(msg)
+            case _:
+                self._tell_other(msg)
+
+    def _tell_other(self, msg: EventMsg) -> None:
+        if (begun := opening(msg, self.cwd)) is not None:
+            self._calls.begin(begun)
+            self._item_id = None
+            self._wait_for_call()
+        elif (ended := closing(msg, self.cwd)) is not None:
+            self._calls.end(ended)
+            self._item_id = None
+            self._wait_for_call()
+        elif (whole := block(msg)) is not None:
+            self._tell_block(whole)
+        elif (beside := note(msg)) is not None:
+            if isinstance(msg, StreamError):
                 # What was told of the broken answer is told again from its beginning.
                 self._item_id = None
-                self._page.note(f"warning: {retry_text(msg)}")
-            case WarningEvent(message=message):
-                self._page.note(f"warning: {message}")
-            case DeprecationNotice(summary=summary, details=details):
-                words = f"{summary}: {details}" if details else summary
-                self._page.note(f"warning: {words}")
-            case ModelReroute(from_model=asked, to_model=answers, reason=reason):
-                self._page.note(f"warning: {answers} answers instead of {asked}: {reason}")
-            case BackgroundEvent(message=message):
-                self._page.note(message, Look.FAINT)
-            case ContextCompacted():
-                self._page.note("the history was compacted", Look.FAINT)
-            case _:
-                pass
+            self._page.note(*beside)
 
-    def _stop_waiting(self) -> None:
-        self.waiting_for = None
-        self._page.end_line()
+    def _tell_block(self, whole: Block) -> None:
+        self._page.begin(whole.heading, whole.look)
+        self._page.write_lines(whole.body, whole.body_look)
+        self._calls.leave()
+        self._item_id = None
 
     def _tell_delta(self, item_id: str, delta: str, look: Look) -> None:
         if item_id != self._item_id:
             self._page.begin()
             if look is Look.FAINT:
                 self._page.write(_THOUGHTS, look)
-            self._item_id, self._told, self._on_page = item_id, "", None
+            self._item_id, self._told = item_id, ""
+            self._calls.leave()
             delta = delta.lstrip("\n")
         self._told += delta
         self._page.write(delta, look)
@@ -174,26 +174,16 @@ class Narrator:
         self._page.end_line()
         self._item_id, self._told = None, ""
 
-    def _tell_begin(self, event: ExecCommandBegin) -> None:
-        line = command_line(event.command)
-        self._page.begin(line, Look.COMMAND)
-        self._on_page, self._item_id = event.call_id, None
-        self._running[event.call_id] = line
-        self._wait_for_command()
+    def _wait_for_item(self, item: TurnItem) -> None:
+        if isinstance(item, ContextCompactionItem):
+            self.waiting_for = _COMPACTING
+        elif _told_text(item) is not None:
+            self.waiting_for = _THINKING
 
-    def _tell_end(self, event: ExecCommandEnd) -> None:
-        self._running.pop(event.call_id, None)
-        if self._on_page != event.call_id:
-            # Another one was told meanwhile: say again whose end this is.
-            self._page.begin(command_line(event.command), Look.COMMAND)
-        self._page.write_lines(output_tail(event.aggregated_output), Look.FAINT)
-        words, look = command_result(event)
-        self._page.write_lines(words, look)
-        self._on_page = None
-        self._wait_for_command()
-
-    def _wait_for_command(self) -> None:
-        line = next(iter(self._running.values()), None)
+    def _wait_for_call(self) -> None:
+        if not self._turn_runs:
+            return  # a process that ends with the thread
+        line = self._calls.oldest
         self.waiting_for = _THINKING if line is None else shortened(line, _LABEL_LIMIT)
 
 

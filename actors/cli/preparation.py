@@ -8,7 +8,14 @@ from typing import cast
 import attrs
 import orjson
 
-from actors.config import ConfigError, ThreadConfig, choose_provider, load_config, resolve_home
+from actors.config import (
+    SANDBOX_MODES,
+    ConfigError,
+    ThreadConfig,
+    choose_provider,
+    load_config,
+    resolve_home,
+)
 from actors.models import ModelProvider
 from messages.content import LocalImageInput, TextInput, UserInputItem
 from messages.settings import AskForApproval
@@ -16,7 +23,7 @@ from messages.value import Json
 
 from .errors import UsageError
 from .options import ExecOptions, HomeOptions
-from .overrides import read_overrides, sandbox_of_mode
+from .overrides import read_overrides
 
 __all__ = ["Prepared", "find_home", "prepare", "read_schema", "user_input"]
 
@@ -65,17 +72,13 @@ def prepare(options: ExecOptions, environ: Mapping[str, str]) -> Prepared:
         Codex ``exec``: nobody is there to ask, so the approval policy is never.
     """
     home = find_home(options, environ)
-    overrides = read_overrides(load_config(home), options.config)
-    config = overrides.config
-    sandbox = config.sandbox_policy
-    if options.sandbox is not None:
-        sandbox = sandbox_of_mode(options.sandbox, sandbox)
-    thread_config = ThreadConfig(
-        cwd=_working_directory(options.cd),
+    cwd = _working_directory(options.cd)
+    overrides = read_overrides(options.config, _sandbox_mode(options.sandbox))
+    config = load_config(home, overrides)
+    thread_config = attrs.evolve(
+        config.thread_config(cwd),
         model=options.model or config.model,
         approval_policy=AskForApproval.NEVER,
-        sandbox_policy=sandbox,
-        effort=overrides.effort,
         ephemeral=options.ephemeral,
         originator="treadle_exec",
     )
@@ -115,6 +118,12 @@ def read_schema(path: str | None) -> Json:
     if not isinstance(schema, dict):
         raise UsageError(f"--output-schema {path!r} is no JSON schema: it must be an object")
     return cast("Json", schema)
+
+
+def _sandbox_mode(mode: str | None) -> str | None:
+    if mode is not None and mode not in SANDBOX_MODES:
+        raise UsageError(f"no sandbox {mode!r}; choose from: {', '.join(SANDBOX_MODES)}")
+    return mode
 
 
 def _working_directory(chosen: str | None) -> str:

@@ -80,8 +80,9 @@ class PersonTeller:
     _waiting_since: float = attrs.field(factory=trio.current_time, init=False)
 
     def begin(self, new: NewThread) -> None:
-        """Remember what the thread had used before."""
+        """Remember where the thread works, and what it had used before."""
         self.narrator.before = _used_before(new.session_configured)
+        self.narrator.cwd = new.session_configured.cwd
 
     def tell(self, event: Event | Lagged) -> None:
         """Tell what a person wants to know of the event."""

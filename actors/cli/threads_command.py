@@ -6,7 +6,7 @@ from pathlib import Path
 
 import trio
 
-from actors.config import ThreadConfig, choose_provider, load_config
+from actors.config import choose_provider, load_config
 from actors.rollout import (
     Cursor,
     LoadedRollout,
@@ -136,12 +136,7 @@ async def run_fork(request: ForkRequest, environ: Mapping[str, str], output: Out
     before = request.before
     if before is not None:
         _check_message(loaded, before)
-    thread_config = ThreadConfig(
-        cwd=str(Path("/") / loaded.meta.cwd),
-        model=config.model,
-        approval_policy=config.approval_policy,
-        sandbox_policy=config.sandbox_policy,
-    )
+    thread_config = config.thread_config(str(Path("/") / loaded.meta.cwd))
     position = None if before is None else before - 1
     provider, _ = choose_provider(config, environ)
     try:

@@ -1,15 +1,16 @@
 """A recorded conversation as a readable page."""
 
 import re
-from typing import Final, cast
+from typing import Final
 
 import attrs
-import orjson
 
 from actors.rollout import is_user_message, search_in_words
 from messages.content import InputImage, InputText, OutputText
 from messages.events import (
+    EnteredReviewMode,
     ErrorEvent,
+    ExitedReviewMode,
     ThreadRolledBack,
     TurnAborted,
     TurnComplete,
@@ -27,8 +28,8 @@ from messages.items import (
     WebSearchCall,
 )
 from messages.rollout import CompactedItem, RolloutItem, UnknownRecord
-from messages.value import Json
 
+from .item_words import call_words, output_text, unframed
 from .page import Page, command_line, output_tail
 from .pieces import Look, Piece, shortened, visible
 
@@ -40,11 +41,6 @@ _LINE_LIMIT: Final = 200
 _KIND_LIMIT: Final = 40
 
 _IMAGE_TAG: Final = re.compile(r"<image(?: name=[^\0]*)?>|</image>")
-_PLAIN_FRAME: Final = re.compile(
-    r"(?:(?:Chunk ID|Wall time|Original token count|Total output lines): .*\n"
-    r"|(?:Exit code:|Process exited with code) (?P<code>-?\d+)\n)+"
-    r"Output:\n"
-)
 
 
 @attrs.define(eq=False)
@@ -79,7 +75,7 @@ class Transcript:
                 texts = [part.text for part in parts if isinstance(part, SummaryText)]
                 self._write_text("thinking", "\n\n".join(texts), Look.FAINT)
             case FunctionCall(call_id=call_id) | CustomToolCall(call_id=call_id):
-                self._write_call(call_id, _call_line(item))
+                self._write_call(call_id, *call_words(item))
             case LocalShellCall(call_id=call_id, action=action):
                 self._write_call(call_id, command_line(action.command))
             case WebSearchCall(action=action):
@@ -108,8 +104,9 @@ class Transcript:
             self._page.write_lines(text.strip("\n"), look)
             self._last_call = None
 
-    def _write_call(self, call_id: str | None, line: str) -> None:
+    def _write_call(self, call_id: str | None, line: str, body: str = "") -> None:
         self._page.begin(line, Look.COMMAND)
+        self._page.write_lines(body, Look.FAINT)
         self._last_call = call_id
         if call_id is not None:
             self._calls[call_id] = line
@@ -118,7 +115,7 @@ class Transcript:
         line = self._calls.pop(call_id, "output of an unknown call")
         if self._last_call != call_id:
             self._page.begin(line, Look.COMMAND)
-        text, exit_code = _unframed(_output_text(output))
+        text, exit_code = unframed(output_text(output))
         self._page.write_lines(output_tail(text), Look.FAINT)
         if exit_code is not None:
             look = Look.GOOD if exit_code == 0 else Look.BAD
@@ -143,6 +140,10 @@ def _mark(item: RolloutItem) -> str | None:
             return "the last turn no longer counts"
         case ThreadRolledBack(num_turns=count):
             return f"the last {count} turns no longer count"
+        case EnteredReviewMode(user_facing_hint=hint):
+            return f"review of {shortened(hint, _LINE_LIMIT)}" if hint else "review"
+        case ExitedReviewMode(review_output=output):
+            return "review ended" if output is not None else "review ended without a result"
         case CompactedItem():
             return "history compacted: the model goes on from a summary"
         case UnknownRecord(kind=kind, reason=reason) if reason:
@@ -160,45 +161,3 @@ def _message_text(message: Message) -> str:
         elif isinstance(part, InputText | OutputText) and not _IMAGE_TAG.fullmatch(part.text):
             texts.append(part.text)
     return "\n".join(texts)
-
-
-def _call_line(call: FunctionCall | CustomToolCall) -> str:
-    if isinstance(call, CustomToolCall):
-        return f"{call.name}: {shortened(call.input, _LINE_LIMIT)}"
-    arguments = _parsed(call.arguments)
-    command = arguments.get("command") or arguments.get("cmd")
-    if isinstance(command, str):
-        return command_line(("sh", "-c", command))
-    if isinstance(command, list):
-        return command_line(tuple(map(str, cast("list[Json]", command))))
-    return f"{call.name} {shortened(call.arguments, _LINE_LIMIT)}"
-
-
-def _output_text(output: FunctionOutput) -> str:
-    if isinstance(output, str):
-        return output
-    parts = (part.text if isinstance(part, InputText) else "[image]" for part in output)
-    return "\n".join(parts)
-
-
-def _unframed(output: str) -> tuple[str, int | None]:
-    """Take an output out of the frames that shell tools put around it for the model."""
-    match _parsed(output):
-        case {"output": str(text), "metadata": {"exit_code": int(code)}}:
-            return text, code
-        case _:
-            pass
-    exit_code: int | None = None
-    while frame := _PLAIN_FRAME.match(output):  # some put one frame into another
-        output = output[frame.end() :]
-        exit_code = exit_code if frame["code"] is None else int(frame["code"])
-    return output, exit_code
-
-
-def _parsed(text: str) -> dict[str, Json]:
-    """Read a JSON object; an empty one for anything else."""
-    try:
-        parsed: Json = orjson.loads(text) if text.startswith("{") else None
-    except (orjson.JSONDecodeError, UnicodeEncodeError):
-        return {}
-    return cast("dict[str, Json]", parsed) if isinstance(parsed, dict) else {}

@@ -8,38 +8,14 @@ import attrs
 from actors.runtime import ChannelClosed
 from actors.supervisor import NewThread
 from actors.thread import ThreadClosed
-from messages.content import InputText, UserInputItem
-from messages.events import (
-    ApplyPatchApprovalRequest,
-    DynamicToolCallRequest,
-    ElicitationRequest,
-    ErrorEvent,
-    Event,
-    EventMsg,
-    ExecApprovalRequest,
-    RequestUserInput,
-    TurnAborted,
-    TurnComplete,
-    TurnStarted,
-)
+from messages.content import UserInputItem
+from messages.events import ErrorEvent, Event, TurnAborted, TurnComplete, TurnStarted
 from messages.ids import SubmissionId
-from messages.ops import (
-    DynamicToolResponse,
-    DynamicToolResult,
-    ElicitationDecision,
-    ExecApproval,
-    Op,
-    PatchApproval,
-    ResolveElicitation,
-    ReviewDecisionKind,
-    Shutdown,
-    UserInput,
-    UserInputAnswer,
-    UserInputResponse,
-)
+from messages.ops import Op, Shutdown, UserInput
 from messages.value import Json
 
 from .output import Output
+from .refusals import refusal
 from .stopping import Stopper
 from .tellers import Teller
 
@@ -112,9 +88,9 @@ class TurnRun:
                 stopped = self._stopper.exit_code is not None
                 self._end(Outcome.INTERRUPTED if stopped else Outcome.FAILED)
             case _:
-                answer = _answer(msg)
-                if answer is not None:
-                    self._submit(answer)
+                refused = refusal(msg)
+                if refused is not None:
+                    self._submit(refused.answer)
 
     def _on_error(self, event: Event) -> None:
         # Errors of other submissions are answers to what we said too late.
@@ -133,28 +109,3 @@ class TurnRun:
         with suppress(ThreadClosed):
             return self._new.thread.submit_nowait(op)
         return None
-
-
-def _answer(msg: EventMsg) -> Op | None:
-    """
-    Answer what nobody is here to answer, so that the turn goes on.
-
-    A thread that was recorded by another client may have tools of that client.
-    """
-    match msg:
-        case ExecApprovalRequest(call_id=call_id):
-            return ExecApproval(id=call_id, decision=ReviewDecisionKind.DENIED)
-        case ApplyPatchApprovalRequest(call_id=call_id):
-            return PatchApproval(id=call_id, decision=ReviewDecisionKind.DENIED)
-        case DynamicToolCallRequest(call_id=call_id, tool=tool):
-            text = f"the tool {tool!r} belongs to another client and is not available now"
-            result = DynamicToolResult(content_items=(InputText(text=text),), success=False)
-            return DynamicToolResponse(id=call_id, response=result)
-        case RequestUserInput(call_id=call_id):
-            return UserInputAnswer(id=call_id, response=UserInputResponse(answers={}))
-        case ElicitationRequest(server_name=name, id=request_id):
-            return ResolveElicitation(
-                server_name=name, request_id=request_id, decision=ElicitationDecision.DECLINE
-            )
-        case _:
-            return None

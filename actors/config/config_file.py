@@ -11,24 +11,33 @@ from typing import Final
 
 import attrs
 
-from actors.models import SCRIPTED_PROVIDER, ProviderInfo, WireApi
+from actors.models import ProviderInfo
 from messages.settings import (
     AskForApproval,
     DangerFullAccess,
     ReadOnly,
+    ReasoningEffort,
     SandboxPolicy,
+    TruncationPolicy,
     WorkspaceWrite,
 )
+from messages.tool_settings import EnvironmentPolicy, McpServerConfig, ToolFeatures
 from messages.value import Json
 
-from .builtin_providers import OPENAI, OPENAI_PROVIDER
-from .config_table import ConfigTable
+from .builtin_providers import OPENAI
+from .config_table import ConfigLayer, ConfigTable
 from .errors import ConfigError
+from .mcp_config import read_mcp_servers
+from .provider_config import read_chosen_provider, read_providers
+from .thread_config import AGENT_MAX_DEPTH, AGENT_MAX_THREADS, ThreadConfig
+from .tool_config import read_environment_policy, read_features, read_truncation_policy
 
-__all__ = ["Config", "load_config"]
+__all__ = ["SANDBOX_MODES", "Config", "load_config"]
+
+SANDBOX_MODES: Final = ("read-only", "workspace-write", "danger-full-access")
+"""The values of ``sandbox_mode``."""
 
 _LINE: Final = re.compile(r"\(at line (\d+), column \d+\)")
-_SANDBOX_MODES: Final = ("read-only", "workspace-write", "danger-full-access")
 
 
 @attrs.frozen(kw_only=True)
@@ -41,6 +50,12 @@ class Config:
         model: None asks for the provider's default.
         model_provider: One of `providers`.
         providers: By id; those of the house and the user's.
+        effort: None for the model's own default.
+        mcp_servers: By name.
+        compact_prompt: What asks for a summary; None for the house's own words.
+        auto_compact_token_limit: As in `ThreadConfig`.
+        truncation_policy: How long tool outputs may be; None for the model's own.
+        review_model: Model of reviews; None for the turn's own.
     """
 
     path: Path
@@ -49,32 +64,87 @@ class Config:
     providers: Mapping[str, ProviderInfo]
     approval_policy: AskForApproval = AskForApproval.ON_REQUEST
     sandbox_policy: SandboxPolicy = attrs.field(factory=ReadOnly)
+    effort: ReasoningEffort | None = None
+    environment_policy: EnvironmentPolicy = attrs.field(factory=EnvironmentPolicy)
+    mcp_servers: Mapping[str, McpServerConfig] = attrs.field(factory=dict[str, McpServerConfig])
+    features: ToolFeatures = attrs.field(factory=ToolFeatures)
+    compact_prompt: str | None = attrs.field(default=None, repr=False)
+    auto_compact_token_limit: int | None = None
+    truncation_policy: TruncationPolicy | None = None
+    review_model: str | None = None
+    agent_max_threads: int = AGENT_MAX_THREADS
+    agent_max_depth: int = AGENT_MAX_DEPTH
+
+    def thread_config(self, cwd: str) -> ThreadConfig:
+        """
+        Make the settings of a thread that works in *cwd*.
+
+        Raises:
+            ConfigError: The path is not absolute.
+        """
+        return ThreadConfig(
+            cwd=cwd,
+            model=self.model,
+            approval_policy=self.approval_policy,
+            sandbox_policy=self.sandbox_policy,
+            effort=self.effort,
+            environment_policy=self.environment_policy,
+            mcp_servers=self.mcp_servers,
+            features=self.features,
+            compact_prompt=self.compact_prompt,
+            auto_compact_token_limit=self.auto_compact_token_limit,
+            truncation_policy=self.truncation_policy,
+            review_model=self.review_model,
+            agent_max_threads=self.agent_max_threads,
+            agent_max_depth=self.agent_max_depth,
+        )
 
 
-def load_config(home: Path) -> Config:
+def load_config(home: Path, overrides: ConfigLayer | None = None) -> Config:
     """
     Read ``config.toml`` of a home; without such a file everything has its default.
 
-    Read are ``model``, ``model_provider``, ``[model_providers.*]``,
-    ``approval_policy``, ``sandbox_mode`` and ``[sandbox_workspace_write]``.  Other
-    keys are left alone without a word, because a file that Codex uses too has
-    many of them.
+    Keys of the file that nothing reads are left alone without a word, because a
+    file that Codex uses too has many of them.
 
     Blocks while it reads; call it before the work begins.
 
+    Args:
+        home: Folder of the file.
+        overrides: Settings that go before those of the file, by the same keys.
+
     Raises:
-        ConfigError: The file cannot be read or is no TOML, or one of those keys
-            has a value it cannot have.
+        ConfigError: The file cannot be read or is no TOML, or a key has a value it
+            cannot have, in the file or in *overrides*.
     """
     path = home / "config.toml"
-    table = ConfigTable(_parse(path), str(path))
+    file = ConfigLayer(raw=_parse(path), source=str(path), folder=home)
+    table = ConfigTable((file,) if overrides is None else (file, overrides))
+    config = _read(path, table)
+    table.refuse_unread()
+    return config
+
+
+def _read(path: Path, table: ConfigTable) -> Config:
+    effort = table.text("model_reasoning_effort")
+    agents = table.table("agents")
     return Config(
         path=path,
         model=table.text("model"),
-        providers=(providers := _providers(table)),
-        model_provider=_chosen(table, providers),
+        providers=(providers := read_providers(table)),
+        model_provider=read_chosen_provider(table, providers),
         approval_policy=_approval_policy(table),
-        sandbox_policy=_sandbox_policy(table, home),
+        sandbox_policy=_sandbox_policy(table),
+        effort=None if effort is None else ReasoningEffort(effort),
+        environment_policy=read_environment_policy(table),
+        mcp_servers=read_mcp_servers(table),
+        features=read_features(table),
+        compact_prompt=table.text("compact_prompt"),
+        auto_compact_token_limit=table.limit("model_auto_compact_token_limit"),
+        truncation_policy=read_truncation_policy(table),
+        review_model=table.text("review_model"),
+        agent_max_threads=agents.integer("max_threads", AGENT_MAX_THREADS, least=1),
+        agent_max_depth=agents.integer("max_depth", AGENT_MAX_DEPTH),
     )
 
 
@@ -97,65 +167,15 @@ def _parse(path: Path) -> Mapping[str, Json]:
         raise ConfigError(str(path), "", f"it is no TOML: {exc}", number) from exc
 
 
-def _providers(table: ConfigTable) -> Mapping[str, ProviderInfo]:
-    own = {provider.id: provider for provider in (OPENAI_PROVIDER, SCRIPTED_PROVIDER)}
-    users: dict[str, ProviderInfo] = {}
-    for name, entry in table.tables("model_providers"):
-        if name in own:
-            entry.refuse("", "this name is taken by a provider of the house; choose another")
-        users[name] = _provider(name, entry)
-    return {**own, **users}
-
-
-def _provider(name: str, table: ConfigTable) -> ProviderInfo:
-    wire_api = table.choice("wire_api", [api.value for api in WireApi])
-    base_url = table.text("base_url")
-    if base_url is not None and not re.fullmatch(r"https?://[^/\s]+\S*", base_url):
-        table.refuse("base_url", f"expected a URL with http or https, got {base_url!r}")
-    default = ProviderInfo(id=name, name=name)
-    return ProviderInfo(
-        id=name,
-        name=table.text("name") or name,
-        base_url=base_url,
-        env_key=table.text("env_key"),
-        env_key_instructions=table.text("env_key_instructions"),
-        experimental_bearer_token=table.text("experimental_bearer_token"),
-        wire_api=default.wire_api if wire_api is None else WireApi(wire_api),
-        query_params=table.texts("query_params"),
-        http_headers=table.texts("http_headers"),
-        env_http_headers=table.texts("env_http_headers"),
-        request_max_retries=table.integer("request_max_retries", default.request_max_retries),
-        stream_max_retries=table.integer("stream_max_retries", default.stream_max_retries),
-        stream_idle_timeout_ms=table.integer(
-            "stream_idle_timeout_ms", default.stream_idle_timeout_ms, least=1
-        ),
-        requires_openai_auth=table.flag("requires_openai_auth"),
-    )
-
-
-def _chosen(table: ConfigTable, providers: Mapping[str, ProviderInfo]) -> str:
-    name = table.text("model_provider")
-    if name is None:
-        return OPENAI
-    if name not in providers:
-        known = ", ".join(providers)
-        table.refuse(
-            "model_provider",
-            f"there is no provider {name!r}; known: {known}; "
-            f"add [model_providers.{name}] or choose one of these",
-        )
-    return name
-
-
 def _approval_policy(table: ConfigTable) -> AskForApproval:
     value = table.choice("approval_policy", [policy.value for policy in AskForApproval])
     return AskForApproval.ON_REQUEST if value is None else AskForApproval(value)
 
 
-def _sandbox_policy(table: ConfigTable, home: Path) -> SandboxPolicy:
+def _sandbox_policy(table: ConfigTable) -> SandboxPolicy:
     # Read in any mode, so that a mistake in it does not wait for a change of mode.
-    workspace = _workspace(table.table("sandbox_workspace_write"), home)
-    match table.choice("sandbox_mode", _SANDBOX_MODES):
+    workspace = _workspace(table.table("sandbox_workspace_write"))
+    match table.choice("sandbox_mode", SANDBOX_MODES):
         case "workspace-write":
             return workspace
         case "danger-full-access":
@@ -164,20 +184,18 @@ def _sandbox_policy(table: ConfigTable, home: Path) -> SandboxPolicy:
             return ReadOnly()
 
 
-def _workspace(table: ConfigTable, home: Path) -> WorkspaceWrite:
+def _workspace(table: ConfigTable) -> WorkspaceWrite:
     return WorkspaceWrite(
-        writable_roots=tuple(
-            _root(table, home, root) for root in table.text_list("writable_roots")
-        ),
+        writable_roots=tuple(_root(table, root) for root in table.text_list("writable_roots")),
         network_access=table.flag("network_access"),
         exclude_tmpdir_env_var=table.flag("exclude_tmpdir_env_var"),
         exclude_slash_tmp=table.flag("exclude_slash_tmp"),
     )
 
 
-def _root(table: ConfigTable, home: Path, root: str) -> str:
+def _root(table: ConfigTable, root: str) -> str:
     # Codex takes a relative root from the folder of the file, and "~" for the user's home.
     try:
-        return os.path.normpath(home / Path(root).expanduser())
+        return os.path.normpath(table.folder("writable_roots") / Path(root).expanduser())
     except RuntimeError as exc:  # "~somebody", and there is nobody of that name
         table.refuse("writable_roots", f"{root!r} names no folder: {exc}")

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, cast
 
 import attrs
 
@@ -23,10 +24,18 @@ from messages.settings import (
     UnknownSandbox,
     WorkspaceWrite,
 )
+from messages.tool_settings import EnvironmentPolicy, McpServerConfig, ToolFeatures
 
 from .errors import ConfigError
+from .mcp_config import name_problem
 
-__all__ = ["ThreadConfig", "own_version"]
+__all__ = ["AGENT_MAX_DEPTH", "AGENT_MAX_THREADS", "ThreadConfig", "own_version"]
+
+AGENT_MAX_THREADS: Final = 6
+"""Sub-agents at once when nobody says how many; Codex has the same."""
+
+AGENT_MAX_DEPTH: Final = 1
+"""How deep agents may start agents when nobody says so; Codex has the same."""
 
 
 @cache
@@ -58,6 +67,30 @@ def _of(*types: type, optional: bool = False) -> Any:
     return validate
 
 
+def _from(least: int, *, optional: bool = False) -> Any:
+    """Make a validator that lets only whole numbers from *least* on pass."""
+
+    def validate(_: object, attribute: attrs.Attribute[object], value: object) -> None:
+        fits = isinstance(value, int) and not isinstance(value, bool) and value >= least
+        if not (fits or (optional and value is None)):
+            raise ConfigError(
+                None, attribute.name, f"expected a whole number from {least}, got {value!r}"
+            )
+
+    return validate
+
+
+def _servers(_: object, attribute: attrs.Attribute[Any], value: Any) -> None:
+    if not isinstance(value, Mapping):
+        raise ConfigError(None, attribute.name, f"expected servers by name, got {value!r}")
+    for name, server in cast("Mapping[object, object]", value).items():  # checked here
+        problem = name_problem(name) if isinstance(name, str) else "its name is no text"
+        if problem is None and not isinstance(server, McpServerConfig):
+            problem = f"expected McpServerConfig, got {type(server).__name__}"
+        if problem is not None:
+            raise ConfigError(None, f"{attribute.name}.{name}", problem)
+
+
 _SANDBOXES = (DangerFullAccess, ReadOnly, ExternalSandbox, WorkspaceWrite, UnknownSandbox)
 
 
@@ -82,9 +115,19 @@ class ThreadConfig:
         originator: Which program starts the thread; goes into the rollout.
         cli_version: That program's version.
         collaboration_mode: Wins over `model` and `effort`; None for the default mode.
+        environment_policy: Which variables commands get.
+        mcp_servers: By name; threads with equal ones share their processes.
+        features: Which optional tools there are.
+        compact_prompt: What asks the model for a summary; None for the house's own words.
+        auto_compact_token_limit:
+            Tokens of the history from which on it is compacted, from 1; never more than
+            nine tenths of the model's window.  None for the model's own limit.
+        review_model: Model of reviews; None for that of the turn.
+        agent_max_threads: Sub-agents alive at once below one root thread, from 1.
+        agent_max_depth: How deep sub-agents may start sub-agents; 0 for none at all.
 
     Raises:
-        ConfigError: A value is of the wrong kind, or the path is not absolute.
+        ConfigError: A value is of the wrong kind or too small, or the path is not absolute.
 
     Source:
         Codex, ``Config``; approval and sandbox default to the same.
@@ -121,3 +164,19 @@ class ThreadConfig:
     collaboration_mode: CollaborationMode | None = attrs.field(
         default=None, validator=_of(CollaborationMode, optional=True)
     )
+    environment_policy: EnvironmentPolicy = attrs.field(
+        factory=EnvironmentPolicy, validator=_of(EnvironmentPolicy)
+    )
+    mcp_servers: Mapping[str, McpServerConfig] = attrs.field(
+        factory=dict[str, McpServerConfig], validator=_servers
+    )
+    features: ToolFeatures = attrs.field(factory=ToolFeatures, validator=_of(ToolFeatures))
+    compact_prompt: str | None = attrs.field(
+        default=None, validator=_of(str, optional=True), repr=False
+    )
+    auto_compact_token_limit: int | None = attrs.field(
+        default=None, validator=_from(1, optional=True)
+    )
+    review_model: str | None = attrs.field(default=None, validator=_of(str, optional=True))
+    agent_max_threads: int = attrs.field(default=AGENT_MAX_THREADS, validator=_from(1))
+    agent_max_depth: int = attrs.field(default=AGENT_MAX_DEPTH, validator=_from(0))

@@ -9,6 +9,7 @@ from actors.cli.json_events import ThreadEvents, thread_started
 from actors.runtime import Lagged
 from messages.events import (
     AddFile,
+    ApplyPatchApprovalRequest,
     ApplyPatchStatus,
     CollabAgentInteractionBegin,
     CollabAgentSpawnBegin,
@@ -29,6 +30,8 @@ from messages.events import (
     McpCallFailed,
     McpCallOk,
     McpInvocation,
+    McpStartupFailed,
+    McpStartupUpdate,
     McpToolCallBegin,
     McpToolCallEnd,
     McpToolResult,
@@ -189,6 +192,35 @@ def test_warnings_are_error_items() -> None:
         ("item.completed", "error", "careful"),
         ("item.completed", "error", "old"),
         ("item.completed", "error", "old: use new"),
+    ]
+
+
+def test_what_went_wrong_beside_the_turn_is_an_error_item() -> None:
+    """A server that does not start, and a question that nobody is here to answer."""
+    told = lines(
+        McpStartupUpdate(server="a", status=McpStartupFailed(error="`a` failed to start")),
+        ApplyPatchApprovalRequest(call_id=CALL, changes={"x": AddFile(content="")}),
+    )
+
+    assert [item(line)["message"] for line in told] == [
+        "`a` failed to start",
+        "a patch of x needs approval (refused: nobody is here to answer)",
+    ]
+    assert {(line["type"], item(line)["type"]) for line in told} == {("item.completed", "error")}
+
+
+def test_a_plan_of_a_stopped_turn_is_not_gone_on_with() -> None:
+    """The next turn has its own."""
+    plan = PlanUpdate(plan=())
+    aborted = TurnAborted(reason=TurnAbortReason.INTERRUPTED)
+
+    told = lines(plan, aborted, started(), completed(), plan)
+
+    assert [line["type"] for line in told] == [
+        "item.started",
+        "turn.started",
+        "turn.completed",
+        "item.started",
     ]
 
 

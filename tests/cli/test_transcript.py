@@ -4,11 +4,15 @@ from actors.cli.pieces import Look, Piece
 from actors.cli.transcript import Transcript
 from messages.content import InputImage, InputText, OutputText
 from messages.events import (
+    EnteredReviewMode,
     ErrorEvent,
+    ExitedReviewMode,
+    ReviewOutput,
     ThreadRolledBack,
     TokenCount,
     TurnAborted,
     TurnAbortReason,
+    UncommittedChangesTarget,
 )
 from messages.items import (
     CustomToolCall,
@@ -134,6 +138,53 @@ def test_calls_of_every_kind_have_a_line() -> None:
     )
 
 
+PATCH = """*** Begin Patch
+*** Add File: new.txt
++a
++b
+*** Update File: old.py
+*** Move to: now.py
+@@ def f():
+ same
+-gone
++come
+*** Delete File: x
+*** End Patch
+"""
+
+
+def test_calls_of_the_house_are_told_by_what_they_do() -> None:
+    """A patch by its files, a plan by its steps, a process by what was typed into it."""
+
+    def call(name: str, arguments: str) -> FunctionCall:
+        return FunctionCall(name=name, arguments=arguments, call_id=name + arguments)
+
+    step = '{"step": "look", "status": "in_progress"}'
+    assert page(
+        CustomToolCall(name="apply_patch", input=PATCH, call_id="1"),
+        call("apply_patch", '{"input": "*** Begin Patch\\n*** Delete File: x\\n*** End Patch"}'),
+        call("apply_patch", '{"input": "rubbish"}'),
+        call("update_plan", f'{{"plan": [{step}, {{"step": "go", "status": "new"}}, 5]}}'),
+        call("update_plan", '{"plan": 5}'),
+        call("view_image", '{"path": "a.png"}'),
+        call("write_stdin", '{"session_id": 7, "chars": "ls\\n"}'),
+        call("write_stdin", '{"session_id": 7}'),
+        call("mcp__my_docs__search__all", '{"q": 1}'),
+        call("exec_command", '{"cmd": "make"}'),
+    ).split("\n\n") == [
+        "patch: 3 files +3 -1\n  A new.txt +2\n  M old.py -> now.py +1 -1\n  D x",
+        "patch: 1 file\n  D x",
+        'apply_patch {"input": "rubbish"}',
+        "plan\n  [>] look\n  [ ] go",
+        'update_plan {"plan": 5}',
+        "image: a.png",
+        "typed into process 7: 'ls\\n'",
+        "wait for process 7",
+        'my_docs.search__all {"q":1}',
+        "$ make\n",
+    ]
+
+
 def test_an_output_that_does_not_follow_its_call_says_whose_it_is() -> None:
     """Calls may run at once, and damaged files lack some."""
     first, first_output = shell('{"cmd": "a"}', "1", "1")
@@ -180,6 +231,10 @@ def test_marks_say_what_happened_between_the_messages() -> None:
         TurnAborted(reason=TurnAbortReason.REVIEW_ENDED),
         ErrorEvent(message="it\nbroke"),
         CompactedItem(message="so far"),
+        EnteredReviewMode(target=UncommittedChangesTarget()),
+        EnteredReviewMode(target=UncommittedChangesTarget(), user_facing_hint="it all"),
+        ExitedReviewMode(),
+        ExitedReviewMode(review_output=ReviewOutput()),
         UnknownRecord(kind="books", payload={}),
         UnknownRecord(kind="event_msg", payload={}, reason="expected text at $.message"),
     ).split("\n\n") == [
@@ -187,5 +242,9 @@ def test_marks_say_what_happened_between_the_messages() -> None:
         "-- turn review ended --",
         "-- error: it broke --",
         "-- history compacted: the model goes on from a summary --",
+        "-- review --",
+        "-- review of it all --",
+        "-- review ended without a result --",
+        "-- review ended --",
         "-- a event_msg that cannot be shown: expected text at $.message --\n",
     ]

@@ -39,7 +39,7 @@ stall = "forever"
 when = { user = "shell" }
 [[reply.steps]]
 call = "shell"
-arguments = { command = ["true"] }
+arguments = { command = ["touch", "x"] }
 [[reply]]
 when = { user = "lookup" }
 [[reply.steps]]

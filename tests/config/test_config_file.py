@@ -12,14 +12,25 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from actors.config import OPENAI_PROVIDER, Config, ConfigError, load_config
+from actors.config import OPENAI_PROVIDER, Config, ConfigError, ConfigLayer, load_config
 from actors.models import SCRIPTED_PROVIDER, ProviderInfo
 from messages.settings import (
     AskForApproval,
     DangerFullAccess,
     ReadOnly,
+    ReasoningEffort,
     SandboxPolicy,
+    TruncationMode,
+    TruncationPolicy,
     WorkspaceWrite,
+)
+from messages.tool_settings import (
+    EnvironmentPolicy,
+    Inherit,
+    McpHttp,
+    McpServerConfig,
+    McpStdio,
+    ToolFeatures,
 )
 
 
@@ -63,8 +74,55 @@ def test_every_key_is_read(home: Path) -> None:
         """
 model = "gpt-5"
 model_provider = "acme"
+model_reasoning_effort = "high"
+model_auto_compact_token_limit = 90000
+tool_output_token_limit = 5000
+compact_prompt = "Sum up."
+review_model = "gpt-6"
 approval_policy = "never"
 sandbox_mode = "workspace-write"
+
+[agents]
+max_threads = 3
+max_depth = 2
+
+[features]
+shell_tool = false
+unified_exec = false
+apply_patch_freeform = false
+collab = true
+request_user_input = false
+some_other = true
+
+[shell_environment_policy]
+inherit = "core"
+ignore_default_excludes = false
+exclude = ["AWS_*"]
+include_only = ["PATH", "HOME"]
+set = { CI = "1", EMPTY = "" }
+
+[mcp_servers.docs]
+command = "docs-server"
+args = ["--port", ""]
+env = { A = "1" }
+env_vars = ["TOKEN"]
+cwd = "/srv"
+enabled = false
+required = true
+startup_timeout_sec = 1.5
+startup_timeout_ms = 9000
+tool_timeout_sec = 30
+enabled_tools = ["a", "b"]
+disabled_tools = ["b"]
+
+[mcp_servers.web_2]
+url = "https://web.test/mcp"
+bearer_token_env_var = "WEB_TOKEN"
+http_headers = { X-A = "1" }
+env_http_headers = { X-B = "B" }
+startup_timeout_ms = 2500
+enabled_tools = []
+scopes = ["left alone"]
 
 [model_providers.acme]
 name = "Acme"
@@ -121,7 +179,156 @@ exclude_slash_tmp = true
             exclude_tmpdir_env_var=True,
             exclude_slash_tmp=True,
         ),
+        effort=ReasoningEffort("high"),
+        environment_policy=EnvironmentPolicy(
+            inherit=Inherit.CORE,
+            ignore_default_excludes=False,
+            exclude=("AWS_*",),
+            set={"CI": "1", "EMPTY": ""},
+            include_only=("PATH", "HOME"),
+        ),
+        mcp_servers={
+            "docs": McpServerConfig(
+                transport=McpStdio(
+                    command="docs-server",
+                    args=("--port", ""),
+                    env={"A": "1"},
+                    env_vars=("TOKEN",),
+                    cwd="/srv",
+                ),
+                enabled=False,
+                required=True,
+                startup_timeout=1.5,
+                tool_timeout=30.0,
+                enabled_tools=("a", "b"),
+                disabled_tools=("b",),
+            ),
+            "web_2": McpServerConfig(
+                transport=McpHttp(
+                    url="https://web.test/mcp",
+                    bearer_token_env_var="WEB_TOKEN",
+                    http_headers={"X-A": "1"},
+                    env_http_headers={"X-B": "B"},
+                ),
+                startup_timeout=2.5,
+                enabled_tools=(),
+            ),
+        },
+        features=ToolFeatures(
+            shell_tool=False,
+            unified_exec=False,
+            apply_patch_freeform=False,
+            collab=True,
+            request_user_input=False,
+        ),
+        compact_prompt="Sum up.",
+        auto_compact_token_limit=90_000,
+        truncation_policy=TruncationPolicy(mode=TruncationMode.TOKENS, limit=5000),
+        review_model="gpt-6",
+        agent_max_threads=3,
+        agent_max_depth=2,
     )
+
+
+def test_a_thread_starts_with_everything_that_is_configured(home: Path) -> None:
+    """Every field that both have is handed over."""
+    config = attrs.evolve(
+        load_config(home),
+        model="m",
+        approval_policy=AskForApproval.NEVER,
+        sandbox_policy=DangerFullAccess(),
+        effort=ReasoningEffort("low"),
+        environment_policy=EnvironmentPolicy(inherit=Inherit.NONE),
+        mcp_servers={"a": McpServerConfig(transport=McpStdio(command="a"))},
+        features=ToolFeatures(collab=True),
+        compact_prompt="p",
+        auto_compact_token_limit=7,
+        truncation_policy=TruncationPolicy(mode=TruncationMode.TOKENS, limit=1),
+        review_model="r",
+        agent_max_threads=2,
+        agent_max_depth=3,
+    )
+
+    thread_config = config.thread_config("/work")
+
+    own = {field.name for field in attrs.fields(Config)} - {"path", "model_provider", "providers"}
+    assert {name: getattr(thread_config, name) for name in own} == {
+        name: getattr(config, name) for name in own
+    }
+    assert thread_config.cwd == "/work"
+
+
+def test_overrides_go_before_the_file_key_by_key(home: Path) -> None:
+    """Tables are merged, and each layer has its own folder for relative paths."""
+    (home / "config.toml").write_text(
+        """
+        sandbox_mode = "workspace-write"
+        model = "of the file"
+        sandbox_workspace_write = { writable_roots = ["x"], network_access = true }
+        mcp_servers.a = { command = "old", args = ["kept"] }
+        """
+    )
+    overrides = ConfigLayer(
+        raw={
+            "model": "of the overrides",
+            "sandbox_workspace_write": {"writable_roots": ["y"]},
+            "mcp_servers": {"a": {"command": "new"}, "b": {"url": "http://b.test"}},
+        },
+        source="--config",
+        folder=Path("/here"),
+    )
+
+    config = load_config(home, overrides)
+
+    assert config.model == "of the overrides"
+    assert config.sandbox_policy == WorkspaceWrite(writable_roots=("/here/y",), network_access=True)
+    assert config.mcp_servers == {
+        "a": McpServerConfig(transport=McpStdio(command="new", args=("kept",))),
+        "b": McpServerConfig(transport=McpHttp(url="http://b.test")),
+    }
+
+
+@pytest.mark.parametrize(
+    ("raw", "source"),
+    [
+        ({"model": 1}, "--config: model"),
+        ({"review_model": "fine"}, "FILE: mcp_servers.a.url"),
+        ({"mcp_servers": {"a": {"url": 7}}}, "--config: mcp_servers.a.url"),
+        ({"mcp_servers": {"a": 7}}, "--config: mcp_servers.a"),
+        ({"mcp_servers": {"b": {}}}, "FILE: mcp_servers.a.url"),
+    ],
+)
+def test_a_complaint_names_the_layer_that_the_value_is_from(
+    home: Path, raw: Any, source: str
+) -> None:
+    """The file or the command line."""
+    (home / "config.toml").write_text('mcp_servers.a = { url = 5 }\n"model" = "x"')
+    overrides = ConfigLayer(raw=raw, source="--config", folder=Path("/"))
+
+    with pytest.raises(ConfigError) as caught:
+        load_config(home, overrides)
+
+    assert str(caught.value).startswith(source.replace("FILE", str(home / "config.toml")) + ":")
+
+
+@pytest.mark.parametrize(
+    ("raw", "complaint"),
+    [
+        ({"colour": 1}, "colour: this version does not read it; known: model_reasoning_effort, "),
+        ({"features": {"colour": True}}, "features.colour: this version does not read it; known: shell_tool, unified_exec, apply_patch_freeform, collab, request_user_input"),
+        ({"mcp_servers": {"a": {"command": "x", "scopes": []}}}, "mcp_servers.a.scopes: this version does not read it; known: command, url, "),
+        ({"sandbox_workspace_write": {"a": {"b": 1}}}, "sandbox_workspace_write.a: this version does not read it; known: writable_roots, "),
+    ],
+)  # fmt: skip
+def test_a_strict_layer_has_no_keys_that_nobody_reads(home: Path, raw: Any, complaint: str) -> None:
+    """What is said on a command line is meant for us; what a file says is not always."""
+    layer = ConfigLayer(raw=raw, source=None, folder=home)
+    assert isinstance(load_config(home, layer), Config)
+
+    with pytest.raises(ConfigError) as caught:
+        load_config(home, attrs.evolve(layer, strict=True))
+
+    assert str(caught.value).startswith(complaint)
 
 
 @pytest.mark.parametrize(
@@ -157,7 +364,10 @@ def test_writable_root_may_begin_at_the_users_home(
 
 def test_other_keys_are_left_alone(home: Path) -> None:
     """A file that Codex uses too has many of them."""
-    config = loaded(home, 'notify = ["x"]\n[mcp_servers.a]\ncommand = "b"\n[profiles.c]\nmodel = 5')
+    config = loaded(
+        home,
+        'notify = ["x"]\n[features]\njs_repl = true\n[agents.role]\nx = 1\n[profiles.c]\nmodel = 5',
+    )
 
     assert config == attrs.evolve(load_config(home / "missing"), path=home / "config.toml")
 
@@ -205,6 +415,30 @@ def test_windows_line_ends_and_umlauts_are_fine(home: Path) -> None:
         ("[sandbox_workspace_write]\nwritable_roots = [1]", "sandbox_workspace_write.writable_roots: expected a list of texts, got a list"),
         ('[sandbox_workspace_write]\nwritable_roots = [""]', "sandbox_workspace_write.writable_roots: expected a list of texts, got a list"),
         ('[sandbox_workspace_write]\nwritable_roots = ["~nobody-of-that-name/x"]', "sandbox_workspace_write.writable_roots: '~nobody-of-that-name/x' names no folder: Could not determine home directory."),
+        ("model_auto_compact_token_limit = 0", "model_auto_compact_token_limit: expected a whole number from 1, got a whole number (0)"),
+        ("tool_output_token_limit = 1.5", "tool_output_token_limit: expected a whole number from 1, got a number (1.5)"),
+        ("agents.max_threads = 0", "agents.max_threads: expected a whole number from 1, got a whole number (0)"),
+        ("agents.max_depth = -1", "agents.max_depth: expected a whole number from 0, got a whole number (-1)"),
+        ("features.collab = 1", "features.collab: expected true or false, got a whole number (1)"),
+        ('shell_environment_policy.inherit = "some"', "shell_environment_policy.inherit: expected 'all' or 'core' or 'none', got a text ('some')"),
+        ('shell_environment_policy.set = { "A=B" = "" }', "shell_environment_policy.set.A=B: 'A=B' is no name of a variable: it is empty or has '=' in it"),
+        ('shell_environment_policy.set = { A = "\\u0000" }', "shell_environment_policy.set.A: the value has a null character in it; take it out"),
+        ("mcp_servers.a = 1", "mcp_servers.a: expected a table, got a whole number (1)"),
+        ("[mcp_servers.a]", "mcp_servers.a: invalid transport; give it a command to run, or a url to connect to"),
+        ("[mcp_servers.'a b']", "mcp_servers.a b: invalid MCP server name 'a b': must match pattern ^[a-zA-Z0-9_-]+$; rename the server"),
+        ("[mcp_servers.'a\u00e9']", "mcp_servers.a\u00e9: invalid MCP server name 'a\u00e9': must match pattern ^[a-zA-Z0-9_-]+$; rename the server"),
+        ('[mcp_servers.a]\ncommand = "x"\nurl = "http://x"', "mcp_servers.a.url: url is not supported for stdio; leave out command or it"),
+        ('[mcp_servers.a]\ncommand = "x"\nbearer_token = "t"', "mcp_servers.a.bearer_token: bearer_token is not supported for stdio; leave out command or it"),
+        ('[mcp_servers.a]\ncommand = "x"\nhttp_headers = {}', "mcp_servers.a.http_headers: http_headers is not supported for stdio; leave out command or it"),
+        ('[mcp_servers.a]\nurl = "http://x"\nargs = []', "mcp_servers.a.args: args is not supported for streamable_http; leave out url or it"),
+        ('[mcp_servers.a]\nurl = "http://x"\nbearer_token = "t"', "mcp_servers.a.bearer_token: bearer_token is not supported for streamable_http; put the token into an environment variable and name that with bearer_token_env_var"),
+        ('[mcp_servers.a]\nurl = "x"', "mcp_servers.a.url: expected a URL with http or https, got 'x'"),
+        ('[mcp_servers.a]\ncommand = "x"\nargs = [1]', "mcp_servers.a.args: expected a list of texts, got a list"),
+        ('[mcp_servers.a]\ncommand = "x"\ntool_timeout_sec = 0', "mcp_servers.a.tool_timeout_sec: expected a number of seconds above 0, got a whole number (0)"),
+        ('[mcp_servers.a]\ncommand = "x"\ntool_timeout_sec = nan', "mcp_servers.a.tool_timeout_sec: expected a number of seconds above 0, got a number (nan)"),
+        ('[mcp_servers.a]\ncommand = "x"\nstartup_timeout_sec = true', "mcp_servers.a.startup_timeout_sec: expected a number of seconds above 0, got a truth value (True)"),
+        ('[mcp_servers.a]\ncommand = "x"\nstartup_timeout_sec = 1' + "0" * 400, "mcp_servers.a.startup_timeout_sec: expected a number of seconds above 0, got a whole number"),
+        ('[mcp_servers.a]\ncommand = "x"\nstartup_timeout_ms = 0.5', "mcp_servers.a.startup_timeout_ms: expected a whole number from 1, got a number (0.5)"),
         ('model = "a"\nmodel = "b"\n', "line 2: it is no TOML: Cannot overwrite a value (at line 2, column 12)"),
         ("model =", "it is no TOML: Invalid value (at end of document)"),
         ("a = " + "[" * 5000, "it is nested too deep"),
@@ -228,7 +462,9 @@ def test_file_that_cannot_be_read_is_named(home: Path) -> None:
 
 
 KEYS = ("model", "model_provider", "model_providers", "approval_policy", "sandbox_mode", "a", "name",
-        "sandbox_workspace_write", "writable_roots", "http_headers", "base_url", "network_access")  # fmt: skip
+        "sandbox_workspace_write", "writable_roots", "http_headers", "base_url", "network_access",
+        "mcp_servers", "command", "url", "features", "collab", "agents", "max_depth", "env",
+        "shell_environment_policy", "set", "tool_timeout_sec", "startup_timeout_ms")  # fmt: skip
 scalars = st.sampled_from(
     ["1", "true", '"never"', '"openai"', '"read-only"', "1.5", "[]", "{}", '"~"']
 )

@@ -9,6 +9,7 @@ import pytest
 
 from actors.config import ConfigError, ThreadConfig, own_version
 from messages.settings import AskForApproval, ReadOnly, ReasoningSummary
+from messages.tool_settings import EnvironmentPolicy, McpServerConfig, McpStdio, ToolFeatures
 
 
 def test_working_directory_is_enough() -> None:
@@ -22,6 +23,26 @@ def test_working_directory_is_enough() -> None:
     assert config.summary is ReasoningSummary.AUTO
     assert (config.originator, config.cli_version) == ("treadle", own_version())
     assert (config.model, config.ephemeral) == (None, False)
+    assert (config.environment_policy, config.features) == (EnvironmentPolicy(), ToolFeatures())
+    assert config.mcp_servers == {}
+    assert (config.compact_prompt, config.review_model) == (None, None)
+    assert config.auto_compact_token_limit is None
+    assert (config.agent_max_threads, config.agent_max_depth) == (6, 1)
+
+
+def test_limits_are_taken_at_their_edge() -> None:
+    """And one MCP server with a good name."""
+    server = McpServerConfig(transport=McpStdio(command="x"))
+
+    config = ThreadConfig(
+        cwd="/work",
+        agent_max_threads=1,
+        agent_max_depth=0,
+        auto_compact_token_limit=1,
+        mcp_servers={"my-server_2": server},
+    )
+
+    assert config.mcp_servers == {"my-server_2": server}
 
 
 @pytest.mark.parametrize(
@@ -35,6 +56,34 @@ def test_working_directory_is_enough() -> None:
         ({"ephemeral": 1}, "ephemeral: expected bool, got 1"),
         ({"effort": 1}, "effort: expected str, got 1"),
         ({"personality": "friendly"}, "personality: expected Personality, got 'friendly'"),
+        ({"agent_max_threads": 0}, "agent_max_threads: expected a whole number from 1, got 0"),
+        (
+            {"agent_max_threads": True},
+            "agent_max_threads: expected a whole number from 1, got True",
+        ),
+        (
+            {"agent_max_threads": None},
+            "agent_max_threads: expected a whole number from 1, got None",
+        ),
+        ({"agent_max_depth": -1}, "agent_max_depth: expected a whole number from 0, got -1"),
+        (
+            {"auto_compact_token_limit": 0},
+            "auto_compact_token_limit: expected a whole number from 1, got 0",
+        ),
+        ({"environment_policy": {}}, "environment_policy: expected EnvironmentPolicy, got {}"),
+        ({"features": None}, "features: expected ToolFeatures, got None"),
+        ({"compact_prompt": 1}, "compact_prompt: expected str, got 1"),
+        ({"review_model": 1}, "review_model: expected str, got 1"),
+        ({"mcp_servers": []}, "mcp_servers: expected servers by name, got []"),
+        ({"mcp_servers": {"a": 1}}, "mcp_servers.a: expected McpServerConfig, got int"),
+        ({"mcp_servers": {1: 1}}, "mcp_servers.1: its name is no text"),
+        (
+            {"mcp_servers": {"a.b": 1}},
+            (
+                "mcp_servers.a.b: invalid MCP server name 'a.b': must match pattern "
+                "^[a-zA-Z0-9_-]+$; rename the server"
+            ),
+        ),
         (
             {"sandbox_policy": "read-only"},
             (
