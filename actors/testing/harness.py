@@ -15,7 +15,7 @@ from actors.rollout import Durability, Files
 from actors.runtime import Lagged, World
 from actors.supervisor import Supervisor, open_supervisor
 from actors.thread import Thread
-from actors.tools import Tool
+from actors.tools import Tool, ToolParts, builtin_tools
 from messages.events import Event, EventMsg
 from messages.settings import SessionSource, SourceKind
 
@@ -36,7 +36,7 @@ async def open_test_supervisor(
     world: World | None = None,
     session_source: SessionSource = SourceKind.EXEC,
     durability: Durability = Durability.WRITE,
-    make_tools: Callable[[], Sequence[Tool]] | None = None,
+    make_tools: Callable[[ToolParts], Sequence[Tool]] = builtin_tools,
     files: Files | None = None,
 ) -> AsyncGenerator[Supervisor]:
     """

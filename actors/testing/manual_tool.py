@@ -5,7 +5,7 @@ from typing import Final, Self
 import attrs
 import trio
 
-from actors.tools import FatalToolError, ToolCall, ToolContext, ToolError, ToolOutput
+from actors.tools import FatalToolError, Offer, ToolCall, ToolContext, ToolError, ToolOutput
 from messages.events import ExecApprovalRequest
 from messages.items import FunctionOutput
 from messages.value import Json
@@ -102,7 +102,7 @@ class ManualTool:
     def __attrs_post_init__(self) -> None:
         self._send, self._receive = trio.open_memory_channel(_CAPACITY)
 
-    def spec(self) -> Json:
+    def spec(self, _offer: Offer) -> Json:
         """Describe it as a function of any arguments."""
         return {
             "type": "function",

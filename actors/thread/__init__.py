@@ -10,7 +10,7 @@ from .errors import (
     TurnInputFull,
     TurnMismatch,
 )
-from .handle import Thread, ThreadStatistics
+from .handle import Thread, ThreadSnapshot, ThreadStatistics
 from .life import live
 from .ports import EVENT_CAPACITY, SUBMISSION_CAPACITY, ThreadPorts
 from .services import ThreadBlueprint, ThreadServices
@@ -31,6 +31,7 @@ __all__ = [
     "ThreadError",
     "ThreadPorts",
     "ThreadServices",
+    "ThreadSnapshot",
     "ThreadState",
     "ThreadStatistics",
     "TurnInputFull",

@@ -1,17 +1,19 @@
 """The thread actor: takes submissions, carries out what follows, and ends in order."""
 
 import logging
-from collections import deque
+from functools import partial
 from typing import Final, assert_never
 
 import attrs
 import trio
 
+from actors.config import ConfigError, mcp_servers_from_json
 from actors.rollout import Recorder, RolloutError, RolloutFull
 from messages.events import (
     ApplyPatchApprovalRequest,
     CodexErrorCode,
     DynamicToolCallRequest,
+    ElicitationRequest,
     ExecApprovalRequest,
     RequestUserInput,
     ShutdownComplete,
@@ -27,6 +29,8 @@ from messages.ops import (
     OverrideTurnContext,
     PatchApproval,
     RefreshMcpServers,
+    ResolveElicitation,
+    Review,
     ReviewDecisionKind,
     RunUserShellCommand,
     SetThreadName,
@@ -37,14 +41,17 @@ from messages.ops import (
     UserInputAnswer,
     UserTurn,
 )
+from messages.value import Json
 
+from .answers import elicitation_key
 from .clean_text import cleaned
 from .decisions import Action, Refusal, decide
+from .errands import Errands
 from .errors import ThreadClosed, TurnInputFull
 from .history import History
 from .jobs import Jobs
 from .outlet import START
-from .ports import JobEnded, Steer, ThreadMessage
+from .ports import JobEnded, Revoke, Steer, ThreadMessage
 from .session import Session
 from .settings import SettingsRejected, overridden, with_user_turn
 from .states import ThreadState
@@ -52,15 +59,12 @@ from .turn import PendingInput
 from .turns import Turns
 from .usage import estimated_tokens
 
-__all__ = ["CLOSE_PATIENCE", "RENAMES_CAPACITY", "ThreadActor"]
+__all__ = ["CLOSE_PATIENCE", "ThreadActor"]
 
 _log = logging.getLogger("actors")
 
 CLOSE_PATIENCE: Final = 2.0
 """Seconds for the last records to reach the disk when a thread ends or is cancelled."""
-
-RENAMES_CAPACITY: Final = 64
-"""Renames that wait for the index, which other programs may hold; as many as submissions."""
 
 
 @attrs.define(eq=False)
@@ -76,12 +80,15 @@ class ThreadActor:
     _jobs: Jobs = attrs.field(init=False)
     _turns: Turns = attrs.field(init=False)
     _closing: SubmissionId | None = attrs.field(default=None, init=False)
-    # In the order of their submissions; None while no job works on them.
-    _renames: deque[tuple[SubmissionId, str]] | None = attrs.field(default=None, init=False)
+    _renames: Errands = attrs.field(init=False)
+    _listings: Errands = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
         self._jobs = Jobs(self._session.ports)
         self._turns = Turns(self._session, self._jobs)
+        ports = self._session.ports
+        self._renames = Errands(ports, self._jobs, "Failed to set thread name")
+        self._listings = Errands(ports, self._jobs, "the MCP tools cannot be listed")
 
     async def run(self) -> None:
         """
@@ -124,9 +131,8 @@ class ThreadActor:
                 await self._handle_next()
 
     async def _close(self) -> None:
-        for submission_id, _ in self._renames or ():
-            message = "Failed to set thread name: the thread stopped before; send it again"
-            self._session.ports.refuse(submission_id, message, CodexErrorCode.OTHER)
+        self._renames.close()
+        self._listings.close()
         await self._turns.close()
 
     async def _close_rollout(self) -> None:
@@ -159,6 +165,8 @@ class ThreadActor:
                 await self._on_submission(message)
             case Steer():
                 self._on_steer(message)
+            case Revoke(approval=approval, reply=reply):
+                reply.answer(self._session.ports.revoke(approval))
             case JobEnded():
                 pass
             case _:
@@ -201,11 +209,20 @@ class ThreadActor:
             case Action.ROLL_BACK, ThreadRollback(num_turns=count):
                 await self._roll_back(submission_id, count)
             case Action.RENAME, SetThreadName(name=name):
-                self._rename(submission_id, cleaned(name.strip()))
+                rename = partial(self._rename, submission_id, cleaned(name.strip()))
+                self._renames.add(submission_id, rename)
             case Action.RUN_SHELL, RunUserShellCommand(command=command):
                 self._turns.start_shell(submission_id, command)
+            case Action.COMPACT, _:
+                self._turns.compact(submission_id)
+            case Action.REVIEW, Review(review_request=request):
+                self._turns.review(submission_id, request)
+            case Action.CLEAN_TERMINALS, _:
+                self._session.stop_background()
             case Action.REFRESH_MCP, RefreshMcpServers(config=config):
-                self._session.mcp_config = config
+                self._refresh_mcp(submission_id, config)
+            case Action.LIST_MCP, _:
+                self._listings.add(submission_id, partial(self._list_mcp, submission_id))
             case Action.SHUT_DOWN, _:
                 self._shut_down(submission_id)
             case _:  # the decisions pair actions with ops
@@ -248,14 +265,18 @@ class ThreadActor:
     # Answers ------------------------------------------------------------
 
     def _on_answer(self, submission_id: SubmissionId, op: Op) -> None:
+        key: str
         match op:
             case ExecApproval(id=key, decision=decision) | PatchApproval(id=key, decision=decision):
                 kinds: tuple[type, ...] = (ExecApprovalRequest, ApplyPatchApprovalRequest)
                 value: object = decision
             case DynamicToolResponse(id=key, response=response):
                 kinds, value = (DynamicToolCallRequest,), response
-            case UserInputAnswer(id=key, response=answers):
+            case UserInputAnswer(id=named, response=answers):
+                key = self._session.questions.of_turn(named) or named
                 kinds, value = (RequestUserInput,), answers
+            case ResolveElicitation(server_name=server, request_id=asked, decision=chosen):
+                key, kinds, value = elicitation_key(server, asked), (ElicitationRequest,), chosen
             case _:  # the decisions let nothing else through
                 raise AssertionError(op)
         questions = self._session.questions
@@ -293,27 +314,26 @@ class ThreadActor:
             outlet.publish(submission_id, WarningEvent(message=problem))
         outlet.publish(submission_id, done)
 
-    def _rename(self, submission_id: SubmissionId, name: str) -> None:
-        if self._renames is None:
-            self._renames = deque()
-            self._jobs.start("rename", self._work_on_renames)
-        if len(self._renames) >= RENAMES_CAPACITY:
-            message = f"Failed to set thread name: {RENAMES_CAPACITY} other names wait to be set"
-            self._session.ports.refuse(submission_id, message, CodexErrorCode.OTHER)
-        else:
-            self._renames.append((submission_id, name))
-
-    async def _work_on_renames(self) -> None:
+    async def _rename(self, submission_id: SubmissionId, name: str) -> None:
         session = self._session
-        while self._renames:
-            submission_id, name = self._renames[0]
-            try:
-                await session.services.index.set_name(session.thread_id, name)
-            except RolloutError as error:
-                message = f"Failed to set thread name: {error}"
-                session.ports.refuse(submission_id, message, CodexErrorCode.OTHER)
-            else:
-                named = ThreadNameUpdated(thread_id=session.thread_id, thread_name=name)
-                session.outlet.emit(submission_id, named)
-            self._renames.popleft()
-        self._renames = None
+        try:
+            await session.services.index.set_name(session.thread_id, name)
+        except RolloutError as error:
+            message = f"Failed to set thread name: {error}"
+            session.ports.refuse(submission_id, message, CodexErrorCode.OTHER)
+        else:
+            named = ThreadNameUpdated(thread_id=session.thread_id, thread_name=name)
+            session.outlet.emit(submission_id, named)
+
+    # MCP servers ----------------------------------------------------------
+
+    def _refresh_mcp(self, submission_id: SubmissionId, config: Json) -> None:
+        try:
+            self._session.mcp_servers = mcp_servers_from_json(config)
+        except ConfigError as error:
+            message = f"the MCP servers stay as they are: {error}"
+            self._session.ports.refuse(submission_id, message, CodexErrorCode.BAD_REQUEST)
+
+    async def _list_mcp(self, submission_id: SubmissionId) -> None:
+        listing = await self._session.toolbox.mcp_listing()
+        self._session.outlet.emit(submission_id, listing)

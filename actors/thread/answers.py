@@ -1,10 +1,33 @@
 """Questions that a turn puts to clients by event, and that they answer by op."""
 
+from typing import TypeAlias
+
 import attrs
 
 from actors.runtime import Reply
+from messages.events import (
+    ApplyPatchApprovalRequest,
+    DynamicToolCallRequest,
+    ElicitationRequest,
+    ExecApprovalRequest,
+    RequestUserInput,
+)
 
-__all__ = ["OpenQuestions"]
+__all__ = ["OpenQuestions", "Question", "elicitation_key"]
+
+Question: TypeAlias = (
+    ExecApprovalRequest
+    | ApplyPatchApprovalRequest
+    | DynamicToolCallRequest
+    | ElicitationRequest
+    | RequestUserInput
+)
+"""What clients may be asked, by event."""
+
+
+def elicitation_key(server: str, request_id: str | int) -> str:
+    """Name what an MCP server asks; no call id looks like it."""
+    return f"elicitation {server} {request_id!r}"
 
 
 @attrs.define(eq=False)
@@ -12,18 +35,18 @@ class OpenQuestions:
     """
     Questions put to clients by event, by the id that the answering op names.
 
-    A question is noted, put, and waited for by one task.  There are at most as
-    many as there are tool calls running.
+    A question is noted, put, and waited for by one task, and withdrawn when that task
+    is cancelled.  There are at most as many as there are tool calls running.
     """
 
-    _open: dict[str, tuple[object, Reply[object]]] = attrs.field(
-        factory=dict[str, tuple[object, Reply[object]]], init=False
+    _open: dict[str, tuple[Question, Reply[object]]] = attrs.field(
+        factory=dict[str, tuple[Question, Reply[object]]], init=False
     )
 
     def __contains__(self, key: object) -> bool:
         return key in self._open
 
-    def open(self, key: str, question: object) -> Reply[object]:
+    def open(self, key: str, question: Question) -> Reply[object]:
         """Note a question under a key that no open one has, before it is put."""
         assert key not in self._open, "its answer could be meant for the other question"
         reply = Reply[object]()
@@ -48,10 +71,21 @@ class OpenQuestions:
         question, _ = self._open.get(key, (None, None))
         return isinstance(question, kinds)
 
+    def of_turn(self, turn_id: str) -> str | None:
+        """
+        Find the oldest question to the user that this turn asks; its key, or None.
+
+        For clients that name the turn where they should name the call.
+        """
+        for key, (question, _) in self._open.items():
+            if isinstance(question, RequestUserInput) and question.turn_id == turn_id:
+                return key
+        return None
+
     def answer(self, key: str, value: object) -> None:
         """Answer the question with this key, which `is_open`."""
         self._open.pop(key)[1].answer(value)
 
-    def questions(self) -> tuple[object, ...]:
+    def questions(self) -> tuple[Question, ...]:
         """List what is still unanswered, oldest first."""
         return tuple(question for question, _ in self._open.values())

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import attrs
 import trio
 
-from actors.tools import CustomPayload, FatalToolError, ToolCall, ToolContext, ToolRouter
+from actors.tools import CustomPayload, FatalToolError, RequestTools, ToolCall, ToolContext
 from messages.items import CustomToolCallOutput, FunctionCallOutput, ResponseItem
 
 __all__ = ["ToolCalls"]
@@ -34,7 +34,7 @@ class ToolCalls:
         calls that come in a row.
     """
 
-    _router: ToolRouter
+    _tools: RequestTools
     _context: ToolContext
     _nursery: trio.Nursery
     _clock: Callable[[], float] = trio.current_time
@@ -43,7 +43,7 @@ class ToolCalls:
 
     def start(self, call: ToolCall) -> None:
         """Start a call now, while the model may still be writing."""
-        slot = _Slot(call, self._router.is_parallel(call), self._clock())
+        slot = _Slot(call, self._tools.is_parallel(call), self._clock())
         earlier = tuple(other for other in self._slots if self._blocks(other, slot))
         self._slots.append(slot)
         self._nursery.start_soon(self._run, slot, earlier, name=f"tool {call.name}")
@@ -56,7 +56,7 @@ class ToolCalls:
         """List the answers in call order; a call without one counts as stopped."""
         now = self._clock()
         return tuple(
-            slot.output or self._router.aborted(slot.call, now - slot.started)
+            slot.output or self._tools.aborted(slot.call, now - slot.started)
             for slot in self._slots
         )
 
@@ -78,7 +78,7 @@ class ToolCalls:
         for other in earlier:
             await other.done.wait()
         try:
-            slot.output = await self._router.dispatch(slot.call, self._context)
+            slot.output = await self._tools.dispatch(slot.call, self._context)
         except FatalToolError as error:
             self._fatal = self._fatal or error
             slot.output = _answer(slot.call, str(error))

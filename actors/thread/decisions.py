@@ -1,11 +1,17 @@
 """What follows from an op: one pure function over the op and whether a turn runs."""
 
 from enum import Enum
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 import attrs
 
-from messages.events import CodexErrorCode
+from messages.events import (
+    BaseBranchTarget,
+    CodexErrorCode,
+    CommitTarget,
+    CustomTarget,
+    ReviewTarget,
+)
 from messages.ops import (
     AddToHistory,
     CleanBackgroundTerminals,
@@ -53,7 +59,11 @@ class Action(Enum):
     ROLL_BACK = "take turns out of the history"
     RENAME = "name the thread"
     RUN_SHELL = "run the user's command"
-    REFRESH_MCP = "remember the new MCP configuration"
+    REFRESH_MCP = "use other MCP servers from the next turn on"
+    LIST_MCP = "list what the MCP servers offer"
+    COMPACT = "compact the history, in place of the running turn"
+    REVIEW = "review code, in place of the running turn"
+    CLEAN_TERMINALS = "end what runs in the background"
     SHUT_DOWN = "end the thread"
 
 
@@ -80,20 +90,21 @@ _CONTROL = frozenset(
 )
 
 _UNSUPPORTED = (
-    CleanBackgroundTerminals,
     AddToHistory,
     GetHistoryEntryRequest,
-    ListMcpTools,
     ListCustomPrompts,
     ListSkills,
     ListRemoteSkills,
     DownloadRemoteSkill,
-    Compact,
-    Undo,
-    Review,
     DropMemories,
     UpdateMemories,
     ListModels,
+)
+
+
+_NO_UNDO: Final = (
+    "nothing was undone: Treadle keeps no snapshots of files; use the version control of the "
+    "project, or roll back the conversation, which leaves files as they are"
 )
 
 
@@ -119,10 +130,14 @@ def decide(op: Op, *, turn_runs: bool, keeps_rollout: bool) -> Decision:
             return _on_input(empty=not items, turn_runs=turn_runs)
         case Interrupt():
             return Action.INTERRUPT
-        case ExecApproval() | PatchApproval() | UserInputAnswer() | DynamicToolResponse():
+        case (
+            ExecApproval()
+            | PatchApproval()
+            | UserInputAnswer()
+            | DynamicToolResponse()
+            | ResolveElicitation()
+        ):
             return Action.ANSWER
-        case ResolveElicitation():
-            return _bad_request("no MCP server has asked for an answer")
         case OverrideTurnContext():
             return Action.CONFIGURE
         case ThreadRollback(num_turns=num_turns):
@@ -135,6 +150,16 @@ def decide(op: Op, *, turn_runs: bool, keeps_rollout: bool) -> Decision:
             return Action.RUN_SHELL
         case RefreshMcpServers():
             return Action.REFRESH_MCP
+        case ListMcpTools():
+            return Action.LIST_MCP
+        case CleanBackgroundTerminals():
+            return Action.CLEAN_TERMINALS
+        case Compact():
+            return Action.COMPACT
+        case Review(review_request=request):
+            return _on_review(request.target)
+        case Undo():
+            return Refusal(_NO_UNDO, CodexErrorCode.OTHER)
         case Shutdown():
             return Action.SHUT_DOWN
         case UnknownOp(tag=tag):
@@ -161,6 +186,16 @@ def _on_rollback(num_turns: int, *, turn_runs: bool) -> Decision:
     else:
         return Action.ROLL_BACK
     return Refusal(problem, CodexErrorCode.THREAD_ROLLBACK_FAILED)
+
+
+def _on_review(target: ReviewTarget) -> Decision:
+    match target:
+        case CustomTarget(instructions=text) if not text.strip():
+            return _bad_request("Review prompt cannot be empty")
+        case BaseBranchTarget(branch=text) | CommitTarget(sha=text) if not text.strip():
+            return _bad_request("the review target is empty; name a branch or a commit")
+        case _:  # the others need nothing more
+            return Action.REVIEW
 
 
 def _on_rename(name: str, *, keeps_rollout: bool) -> Decision:

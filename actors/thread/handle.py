@@ -5,18 +5,20 @@ from collections.abc import Callable
 import attrs
 
 from actors.runtime import Lagged, MailboxClosed, Reply, Subscription, Watch
+from actors.safety import ApprovalKey
 from messages.content import UserInputItem
 from messages.events import AgentStatus, Event
 from messages.ids import SubmissionId, ThreadId, TurnId
 from messages.ops import Op, Submission
 
+from .answers import Question
 from .decisions import goes_first
 from .errors import ThreadClosed
-from .ports import Steer, ThreadPorts
+from .ports import Revoke, Steer, ThreadPorts
 from .settings import SessionSettings
 from .states import ThreadState
 
-__all__ = ["Thread", "ThreadStatistics"]
+__all__ = ["Thread", "ThreadSnapshot", "ThreadStatistics"]
 
 
 @attrs.frozen(kw_only=True)
@@ -39,6 +41,31 @@ class ThreadStatistics:
     waiting_senders: int
     next_seq: int
     subscriptions: int
+
+
+@attrs.frozen(kw_only=True)
+class ThreadSnapshot:
+    """
+    Where a thread stands, for a client that comes late.
+
+    Attributes:
+        state: Where it is in its life.
+        status: What the agent does, or how its last turn went.
+        settings: In force for the next turn.
+        turn_id: The running turn; None when none runs.
+        questions: Requests that wait for an answer of any client, oldest first: approvals,
+            questions to the user, calls of the client's own tools, elicitations.
+        approvals: What the user allowed for the session.
+        next_seq: The number of the event that follows; subscribe from it to go on from here.
+    """
+
+    state: ThreadState
+    status: AgentStatus
+    settings: SessionSettings
+    turn_id: TurnId | None
+    questions: tuple[Question, ...]
+    approvals: frozenset[ApprovalKey]
+    next_seq: int
 
 
 @attrs.define(eq=False, repr=False)
@@ -73,6 +100,43 @@ class Thread:
     def config_snapshot(self) -> SessionSettings:
         """The settings in force for the next turn."""
         return self._ports.settings
+
+    def snapshot(self) -> ThreadSnapshot:
+        """Look at the thread; whatever happens later comes as an event from `next_seq` on."""
+        ports = self._ports
+        return ThreadSnapshot(
+            state=ports.state,
+            status=ports.status.value,
+            settings=ports.settings,
+            turn_id=ports.open_turn,
+            questions=ports.questions.questions(),
+            approvals=ports.approvals.allowed(),
+            next_seq=ports.channel.next_seq,
+        )
+
+    async def revoke_approval(self, approval: ApprovalKey) -> bool:
+        """
+        Take back something that the user allowed for the session.
+
+        Args:
+            approval: One of those in `ThreadSnapshot.approvals`.
+
+        Returns:
+            Whether it was allowed; what runs already goes on.
+
+        Raises:
+            ThreadClosed: The thread has ended.
+            MailboxFull: 256 interrupts and answers are queued already.
+
+        Cancellation:
+            It may have been taken back.
+        """
+        reply = Reply[bool]()
+        try:
+            self._ports.mailbox.send_control_nowait(Revoke(approval, reply))
+        except MailboxClosed:
+            raise ThreadClosed(self.thread_id) from None
+        return await reply.wait()
 
     def agent_status(self) -> AgentStatus:
         """Tell what the agent is doing, or how its last turn went."""

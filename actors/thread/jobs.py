@@ -21,9 +21,10 @@ class Jobs:
 
     An idle thread has no nursery: it would cost more memory than all the rest
     of it.  The number of jobs is bounded by what starts them: one turn and, once it
-    was told to stop, whoever sees to that; `turns.COMMANDS_CAPACITY` commands of the
-    user's; one for renames.  A turn that was given up because it did not stop comes on
-    top until it does.
+    was told to stop, whoever sees to that; `user_commands.COMMANDS_CAPACITY` commands of
+    the user's; the sessions of the tools, which have a capacity of their own; one for
+    renames, and one for lists that are asked for.  A turn that was given up because it did
+    not stop comes on top until it does.
     """
 
     _ports: ThreadPorts
@@ -31,10 +32,15 @@ class Jobs:
         factory=deque[tuple[str, Callable[[], Awaitable[object]]]], init=False
     )
     _running: int = attrs.field(default=0, init=False)
+    # While there is one.
+    _nursery: trio.Nursery | None = attrs.field(default=None, init=False)
 
     def start(self, name: str, job: Callable[[], Awaitable[object]]) -> None:
-        """Let *job* run as soon as the actor is done with the present message."""
-        self._waiting.append((name, job))
+        """Let *job* run: at once, or when the actor is done with the present message."""
+        if self._nursery is None:
+            self._waiting.append((name, job))
+        else:
+            self._start(self._nursery, name, job)
 
     @property
     def any(self) -> bool:
@@ -47,17 +53,21 @@ class Jobs:
 
         A job that raises stops the others and the actor: it is a crash.
         """
-        async with trio.open_nursery() as nursery:
-            self._start_waiting(nursery)
-            while self._running:
-                await handle_next()
-                self._start_waiting(nursery)
+        try:
+            async with trio.open_nursery() as nursery:
+                self._nursery = nursery
+                while self._waiting:
+                    self._start(nursery, *self._waiting.popleft())
+                while self._running:
+                    await handle_next()
+        finally:
+            self._nursery = None
 
-    def _start_waiting(self, nursery: trio.Nursery) -> None:
-        while self._waiting:
-            name, job = self._waiting.popleft()
-            self._running += 1
-            nursery.start_soon(self._run, job, name=name)
+    def _start(
+        self, nursery: trio.Nursery, name: str, job: Callable[[], Awaitable[object]]
+    ) -> None:
+        self._running += 1
+        nursery.start_soon(self._run, job, name=name)
 
     async def _run(self, job: Callable[[], Awaitable[object]]) -> None:
         try:

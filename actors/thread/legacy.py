@@ -18,6 +18,7 @@ from messages.events import (
     AgentReasoning,
     AgentReasoningDelta,
     AgentReasoningRawContentDelta,
+    ContextCompacted,
     EventMsg,
     ItemCompleted,
     ItemStarted,
@@ -30,6 +31,7 @@ from messages.events import (
 from messages.ids import CallId
 from messages.turn_items import (
     AgentMessageItem,
+    ContextCompactionItem,
     ReasoningTurnItem,
     TurnItem,
     UserMessageItem,
@@ -68,7 +70,9 @@ def _of_completed(event: ItemCompleted) -> tuple[EventMsg, ...]:
             return tuple(AgentReasoning(text=text) for text in summary)
         case WebSearchItem(id=item_id, query=query, action=action):
             return (WebSearchEnd(call_id=CallId(item_id), query=query, action=action),)
-        case _:  # plans and compactions have no older form here
+        case ContextCompactionItem():
+            return (ContextCompacted(),)
+        case _:  # plans have no older form
             return ()
 
 

@@ -17,7 +17,6 @@ from actors.rollout import (
     missing_turn_ends,
     reconstruct,
 )
-from actors.tools import DynamicTool, ToolRouter
 from messages.events import (
     ErrorEvent,
     EventMsg,
@@ -76,7 +75,10 @@ async def live(
     ports.become(ThreadState.IDLE)
     task_status.started(configured)
     del history, configured  # they may be large, and the actor lives long
-    await ThreadActor(session).run()
+    try:
+        await ThreadActor(session).run()
+    finally:
+        session.close_tools()
 
 
 async def _close(recorder: Recorder) -> None:
@@ -136,8 +138,8 @@ def _session_meta(
             forked_from_id=history.forked_from_id,
             timestamp=format_time(services.world.now()),
             cwd=settings.cwd,
-            originator=blueprint.originator,
-            cli_version=blueprint.cli_version,
+            originator=blueprint.config.originator,
+            cli_version=blueprint.config.cli_version,
             source=settings.session_source,
             model_provider=settings.model_provider_id,
             base_instructions=BaseInstructions(text=settings.base_instructions),
@@ -211,13 +213,11 @@ def _session(
         usage=Usage(info=history.last_token_info),
         recorder=recorder,
     )
-    dynamic = tuple(DynamicTool(spec) for spec in blueprint.dynamic_tools)
     return Session(
         blueprint=blueprint,
         services=services,
         ports=ports,
         outlet=outlet,
-        router=ToolRouter((*services.make_tools(), *dynamic)),
         settings=settings,
         told_settings=settings,
         previous_model=history.last_model,

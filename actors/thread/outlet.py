@@ -8,7 +8,7 @@ import trio
 
 from actors.rollout import Recorder, RolloutError, RolloutFull
 from messages.errors import EncodeError
-from messages.events import EventMsg, RawResponseItem
+from messages.events import EventMsg, RawResponseItem, WarningEvent
 from messages.ids import SubmissionId
 from messages.items import ResponseItem
 from messages.rollout import RolloutItem
@@ -73,6 +73,19 @@ class Outlet:
         if raw:
             for item in items:
                 self.ports.tell(submission_id, RawResponseItem(item=item))
+
+    def keep(
+        self, submission_id: SubmissionId, items: tuple[ResponseItem, ...], *, raw: bool = True
+    ) -> None:
+        """Take in, as `record` does, what must bring nobody down: what is lost is told."""
+        try:
+            self.record(submission_id, items, raw=raw)
+        except (RolloutError, EncodeError) as error:
+            self.warn(submission_id, f"lost for the model: {error}")
+
+    def warn(self, submission_id: SubmissionId, message: str) -> None:
+        """Tell clients of a problem, and nobody else: the rollout may be the problem."""
+        self.publish(submission_id, WarningEvent(message=message))
 
     def store(self, items: tuple[T, ...]) -> tuple[T, ...]:
         """

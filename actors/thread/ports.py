@@ -6,6 +6,7 @@ import attrs
 
 from actors.rollout import InitialHistory
 from actors.runtime import EventChannel, Mailbox, Reply, Subscription, Watch
+from actors.safety import ApprovalCache, ApprovalKey
 from messages.content import UserInputItem
 from messages.events import (
     AgentStatus,
@@ -22,11 +23,19 @@ from messages.events import (
 from messages.ids import SubmissionId, ThreadId, TurnId
 from messages.ops import Shutdown, Submission
 
+from .answers import OpenQuestions
 from .errors import ThreadClosed
 from .settings import SessionSettings
 from .states import MARKS, ThreadState, next_state, status_after
 
-__all__ = ["EVENT_CAPACITY", "SUBMISSION_CAPACITY", "Steer", "ThreadMessage", "ThreadPorts"]
+__all__ = [
+    "EVENT_CAPACITY",
+    "SUBMISSION_CAPACITY",
+    "Revoke",
+    "Steer",
+    "ThreadMessage",
+    "ThreadPorts",
+]
 
 SUBMISSION_CAPACITY: Final = 64
 """Codex's submission queue; a client that fills it waits in ``submit``."""
@@ -54,7 +63,15 @@ class JobEnded:
     """A child task of the thread ended; wakes the queue loop."""
 
 
-ThreadMessage: TypeAlias = Submission | Steer | JobEnded
+@attrs.frozen
+class Revoke:
+    """Take back what the user allowed for the session; the answer says whether it was there."""
+
+    approval: ApprovalKey
+    reply: Reply[bool]
+
+
+ThreadMessage: TypeAlias = Submission | Steer | Revoke | JobEnded
 
 
 @attrs.define(eq=False)
@@ -71,11 +88,14 @@ class ThreadPorts:
         open_turn:
             The turn that clients were told has started, until they are told its end; over
             all lives, so that they hear of each end exactly once (P3).
+        approvals: What the user allowed for the session; a crash does not end the session.
+        questions: What clients are asked just now.
     """
 
     thread_id: ThreadId
     rollout_path: str | None
     settings: SessionSettings
+    approvals: ApprovalCache
     mailbox: Mailbox[ThreadMessage]
     channel: EventChannel[Event]
     reader: Subscription[Event]
@@ -84,6 +104,7 @@ class ThreadPorts:
     state: ThreadState = ThreadState.STARTING
     lives: int = 0
     open_turn: TurnId | None = None
+    questions: OpenQuestions = attrs.field(factory=OpenQuestions)
 
     @classmethod
     def open(
@@ -99,6 +120,7 @@ class ThreadPorts:
             thread_id=thread_id,
             rollout_path=rollout_path,
             settings=settings,
+            approvals=ApprovalCache(),
             mailbox=Mailbox(
                 f"thread/{thread_id}",
                 capacity=SUBMISSION_CAPACITY,
@@ -135,6 +157,12 @@ class ThreadPorts:
         """Answer a submission that nothing came of."""
         self.tell(submission_id, ErrorEvent(message=message, codex_error_info=info), marks=False)
 
+    def revoke(self, approval: ApprovalKey) -> bool:
+        """Take back what the user allowed; False when that was not allowed."""
+        allowed = approval in self.approvals.allowed()
+        self.approvals.revoke(approval)
+        return allowed
+
     def end_open_turn(self) -> None:
         """Tell the end of a turn that a crash left open, unless there is none."""
         turn_id = self.open_turn
@@ -155,7 +183,7 @@ class ThreadPorts:
         self.end_open_turn()
         closed = ThreadClosed(self.thread_id)
         for message in self.mailbox.close():
-            if isinstance(message, Steer):
+            if isinstance(message, Steer | Revoke):
                 message.reply.fail(closed)
             elif isinstance(message, Submission) and not isinstance(message.op, Shutdown):
                 self.refuse(message.id, str(closed), None)

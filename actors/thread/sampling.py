@@ -4,26 +4,22 @@ import attrs
 import trio
 
 from actors.models import (
-    ContextWindowExceeded,
     ModelError,
     ModelProvider,
     ModelRequest,
     StreamDisconnected,
     TurnState,
-    UnexpectedStatus,
-    UsageLimitReached,
-    retry_delay,
 )
 from actors.rollout import RolloutFull
 from actors.runtime import World
-from actors.tools import ToolContext, ToolRouter
+from actors.tools import Offer, RequestTools, ToolContext, ToolRouter
 from messages.errors import EncodeError
-from messages.events import ResponseStreamDisconnected, StreamError
 from messages.ids import SubmissionId
 
 from .calls import ToolCalls
 from .outlet import Outlet
 from .prompt import for_model
+from .retrying import Retries
 from .settings import TurnContext
 from .states import TurnPhase, TurnProgress
 from .streaming import Attempt
@@ -56,11 +52,15 @@ class Sampler:
     tools: ToolContext
     progress: TurnProgress
     world: World
+    retries: Retries = attrs.field(init=False)
     turn_state: TurnState = attrs.field(factory=TurnState)
     # Invariant: holds the calls of the running attempt, so that whoever stops the
     # turn can answer them; None between attempts.
     running: ToolCalls | None = None
     attempt: Attempt | None = None
+
+    def __attrs_post_init__(self) -> None:
+        self.retries = Retries(self.context, self.outlet, self.provider, self.world)
 
     async def sample(self) -> Sampled:
         """
@@ -81,7 +81,7 @@ class Sampler:
                 return await self._attempt()
             except ModelError as error:
                 retries += 1
-                await self._before_retry(error, retries)
+                await self.retries.wait(error, retries)
 
     def abandon(self) -> None:
         """
@@ -101,13 +101,14 @@ class Sampler:
 
     async def _attempt(self) -> Sampled:
         self.progress.move(TurnPhase.SAMPLING)
+        tools = self.router.for_request(self._offer())
         async with trio.open_nursery() as nursery:
-            calls = self.running = ToolCalls(self.router, self.tools, nursery)
+            calls = self.running = ToolCalls(tools, self.tools, nursery)
             attempt = self.attempt = Attempt(
-                self.context, self.outlet, self.router, calls, self.world.new_id
+                self.context, self.outlet, tools, calls, self.world.new_id
             )
             # In here, where an error is still one error: the nursery would wrap it.
-            failure = await self._play(attempt)
+            failure = await self._play(attempt, tools)
             if len(calls) and self.attempt is attempt:
                 self.progress.move(TurnPhase.TOOLS)
         if self.attempt is not attempt:
@@ -120,10 +121,10 @@ class Sampler:
             raise failure
         return Sampled(needs_follow_up=len(calls) > 0, last_message=attempt.last_message)
 
-    async def _play(self, attempt: Attempt) -> Exception | None:
+    async def _play(self, attempt: Attempt, tools: RequestTools) -> Exception | None:
         """Act on the events of one response; return what broke it off."""
         try:
-            async with self.provider.stream(self._request()) as stream:
+            async with self.provider.stream(self._request(tools)) as stream:
                 # To its end in any case: it may be a generator, which minds being dropped.
                 async for event in stream:
                     if self.attempt is attempt:  # else abandoned; see _attempt
@@ -139,7 +140,12 @@ class Sampler:
         if calls is not None and len(calls):
             self.outlet.record(self._id, calls.outputs())
 
-    def _request(self) -> ModelRequest:
+    def _offer(self) -> Offer:
+        return Offer(
+            model=self.context.model_info, mode=self.tools.mode, features=self.context.features
+        )
+
+    def _request(self, tools: RequestTools) -> ModelRequest:
         # Built anew for each attempt: a repeated request must hold what the tools of
         # the broken one did.
         context, settings = self.context, self.context.settings
@@ -147,7 +153,7 @@ class Sampler:
             model=settings.model,
             instructions=settings.base_instructions,
             input=for_model(self.outlet.history.items, images=context.model_info.supports_images),
-            tools=self.router.specs(),
+            tools=tools.specs,
             parallel_tool_calls=context.model_info.supports_parallel_tool_calls,
             effort=settings.effort,
             summary=settings.summary,
@@ -155,49 +161,10 @@ class Sampler:
             output_schema=context.output_schema,
             prompt_cache_key=context.thread_id,
             turn_id=context.turn_id,
-            subagent=None,
+            subagent=self.context.subagent,
             turn_state=self.turn_state,
         )
-
-    async def _before_retry(self, error: ModelError, retries: int) -> None:
-        """Wait for the next attempt, or raise *error* because there is none."""
-        self._note_limits(error)
-        provider = self.provider.info
-        delay = retry_delay(
-            error, failures=retries, provider=provider, random=self.world.random.random()
-        )
-        if delay is None:
-            raise error
-        before = error.before_stream
-        limit = provider.request_max_retries if before else provider.stream_max_retries
-        self.outlet.emit(
-            self._id,
-            StreamError(
-                message=f"Reconnecting... {retries}/{limit}",
-                codex_error_info=ResponseStreamDisconnected(http_status_code=_status(error)),
-                additional_details=str(error),
-            ),
-        )
-        await trio.sleep(delay)
-
-    def _note_limits(self, error: ModelError) -> None:
-        """Tell clients what an error says about windows and limits."""
-        usage, window = self.outlet.usage, self.context.model_info.effective_context_window
-        if isinstance(error, ContextWindowExceeded) and window is not None:
-            usage.fill(window)
-        elif isinstance(error, UsageLimitReached) and error.rate_limits is not None:
-            usage.heard(error.rate_limits)
-        else:
-            return
-        self.outlet.emit(self._id, usage.event())
 
     @property
     def _id(self) -> SubmissionId:
         return SubmissionId(self.context.turn_id)
-
-
-def _status(error: ModelError) -> int | None:
-    if isinstance(error, UnexpectedStatus):
-        return error.status
-    status: int | None = getattr(error.info, "http_status_code", None)
-    return status

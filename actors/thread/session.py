@@ -1,10 +1,14 @@
 """The state of one life of a thread; only its actor and what the actor calls change it."""
 
+from collections.abc import Mapping
+from functools import partial
+
 import attrs
 
 from actors.models import ModelInfo
-from actors.tools import ToolRouter
+from actors.tools import Toolbox
 from messages.ids import SubmissionId, ThreadId, TurnId
+from messages.tool_settings import McpServerConfig
 from messages.value import Json
 
 from .answers import OpenQuestions
@@ -31,26 +35,46 @@ class Session:
             Whether the history is known to hold the initial context.  A resumed thread's
             waits for its first turn, which may change settings.
         turn: The running turn.
-        mcp_config: The last one asked for; None when never.
+        mcp_servers: Those asked for, until the next turn begins to use them; else None.
     """
 
     blueprint: ThreadBlueprint
     services: ThreadServices
     ports: ThreadPorts
     outlet: Outlet
-    router: ToolRouter
     settings: SessionSettings
     told_settings: SessionSettings
     previous_model: str | None = None
     has_context: bool = False
     turn: Turn | None = None
-    mcp_config: Json = None
-    questions: OpenQuestions = attrs.field(factory=OpenQuestions, init=False)
+    mcp_servers: Mapping[str, McpServerConfig] | None = None
+    # None until the first turn: a thread that only waits needs none (P14).
+    _toolbox: Toolbox | None = attrs.field(default=None, init=False)
 
     @property
     def thread_id(self) -> ThreadId:
         """Which thread."""
         return self.ports.thread_id
+
+    @property
+    def toolbox(self) -> Toolbox:
+        """The tools of this life; built when first asked for."""
+        if self._toolbox is None:
+            config = self.blueprint.config
+            self._toolbox = self.services.tools.open(
+                cwd=self.settings.cwd,
+                approvals=self.ports.approvals,
+                features=config.features,
+                environment_policy=config.environment_policy,
+                mcp_servers=config.mcp_servers,
+                dynamic_tools=self.blueprint.dynamic_tools,
+            )
+        return self._toolbox
+
+    @property
+    def questions(self) -> OpenQuestions:
+        """What clients are asked just now."""
+        return self.ports.questions
 
     @property
     def keeps_rollout(self) -> bool:
@@ -78,7 +102,37 @@ class Session:
             model_info=info,
             truncation_policy=policy,
             output_schema=output_schema,
+            features=self.blueprint.config.features,
         )
+
+    def with_model(self, context: TurnContext, model: str) -> TurnContext:
+        """Let a turn's context be one for another model."""
+        mode = context.settings.collaboration
+        settings = attrs.evolve(mode.settings, model=model)
+        return attrs.evolve(
+            context,
+            settings=attrs.evolve(
+                context.settings, collaboration=attrs.evolve(mode, settings=settings)
+            ),
+            model_info=self.services.provider.model_info(model),
+        )
+
+    def stop_background(self) -> None:
+        """End what calls of earlier turns left running; never waits."""
+        if self._toolbox is not None:
+            self._toolbox.stop_background()
+
+    def close_tools(self) -> None:
+        """Let go of the tools at the end of this life; never waits."""
+        if self._toolbox is not None:
+            self._toolbox.close()
+
+    def start_tools(self) -> None:
+        """Let the tools get ready for a turn, with the MCP servers last asked for."""
+        servers, self.mcp_servers = self.mcp_servers, None
+        if servers is not None:
+            self.toolbox.use_mcp_servers(servers)
+        self.toolbox.start(partial(self.outlet.emit, START))
 
     def seed_context(self, submission_id: SubmissionId = START) -> None:
         """

@@ -1,7 +1,7 @@
 """A thread's settings, and the immutable context a turn runs in."""
 
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeVar, assert_never
 
 import attrs
 
@@ -21,8 +21,13 @@ from messages.settings import (
     ReasoningSummary,
     SandboxPolicy,
     SessionSource,
+    SubAgentKind,
+    SubAgentOther,
+    SubAgentThreadSpawn,
+    SubAgentWrapper,
     TruncationPolicy,
 )
+from messages.tool_settings import ToolFeatures
 from messages.value import Json
 
 __all__ = [
@@ -87,6 +92,7 @@ class TurnContext:
     Attributes:
         turn_id: The id of the submission that started the turn.
         truncation_policy: How long tool outputs may be in the history.
+        features: Which optional tools its requests offer.
     """
 
     thread_id: ThreadId
@@ -95,6 +101,23 @@ class TurnContext:
     model_info: ModelInfo
     truncation_policy: TruncationPolicy
     output_schema: Json = None
+    features: ToolFeatures = attrs.field(factory=ToolFeatures)
+
+    @property
+    def subagent(self) -> str | None:
+        """What kind of sub-agent asks, as model servers are told; None for a person's thread."""
+        source = self.settings.session_source
+        if not isinstance(source, SubAgentWrapper):
+            return None
+        match source.subagent:
+            case SubAgentKind() as kind:
+                return kind.value
+            case SubAgentThreadSpawn():
+                return "collab_spawn"
+            case SubAgentOther(other=label):
+                return label
+            case _:
+                assert_never(source.subagent)
 
     def record(self, collaboration: CollaborationMode) -> TurnContextItem:
         """Build the rollout record of these settings, with the mode of the session now."""

@@ -1,6 +1,6 @@
 """From the model's stream to events, staged items and running tools."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import attrs
 
@@ -18,12 +18,13 @@ from actors.models import (
     TextDelta,
 )
 from actors.rollout import parse_turn_item
-from actors.tools import ToolRouter
+from actors.tools import RequestTools
 from messages import events
 from messages.events import EventMsg, ItemCompleted, ItemStarted
 from messages.ids import SubmissionId
 from messages.items import ResponseItem
 from messages.rollout import RolloutItem
+from messages.settings import ModeKind
 from messages.turn_items import (
     AgentMessageItem,
     TurnItem,
@@ -35,6 +36,7 @@ from .calls import ToolCalls
 from .clean_text import cleaned
 from .legacy import legacy_events
 from .outlet import Outlet
+from .plan_messages import PlanMessages
 from .settings import TurnContext
 
 __all__ = ["Attempt"]
@@ -55,7 +57,9 @@ class Attempt:
 
     Finished items are shown to clients at once, but recorded only when the
     response is complete or calls a tool: a response that breaks off leaves
-    nothing behind that its repetition would say again (L19).
+    nothing behind that its repetition would say again (L19).  In Plan mode clients
+    see a message without the plan in it, which is an item of its own, while the
+    message is recorded as the model wrote it.
 
     Attributes:
         last_message: Text of the last assistant message, if it has any.
@@ -64,7 +68,7 @@ class Attempt:
 
     _context: TurnContext
     _outlet: Outlet
-    _router: ToolRouter
+    _tools: RequestTools
     _calls: ToolCalls
     _new_id: Callable[[], str]
     last_message: str | None = attrs.field(default=None, init=False)
@@ -74,12 +78,18 @@ class Attempt:
     # Ids that clients know from an ItemStarted, until they get the ItemCompleted.
     _announced: set[str] = attrs.field(factory=set[str], init=False)
     _staged: list[_Staged] = attrs.field(factory=list[_Staged], init=False)
+    # What makes the events of agent messages in Plan mode; None in other modes.
+    _plans: PlanMessages | None = attrs.field(default=None, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        if self._context.settings.collaboration.mode is ModeKind.PLAN:
+            self._plans = PlanMessages(self._context)
 
     def take(self, event: ResponseEvent) -> None:
         """Act on one event of the stream."""
         match event:
             case TextDelta(delta=delta):
-                self._tell_delta(events.AgentMessageContentDelta, delta)
+                self._tell_text(delta)
             case ReasoningSummaryDelta(delta=delta, summary_index=index):
                 self._tell_delta(events.ReasoningContentDelta, delta, summary_index=index)
             case ReasoningContentDelta(delta=delta, content_index=index):
@@ -117,6 +127,13 @@ class Attempt:
     def _tell(self, msg: EventMsg) -> None:
         self._outlet.emit(self._id, msg)
 
+    def _tell_text(self, delta: str) -> None:
+        if self._plans is None or not isinstance(self._active, AgentMessageItem):
+            self._tell_delta(events.AgentMessageContentDelta, delta)
+            return
+        for msg in self._plans.take(self._active.id, delta):
+            self._tell(msg)
+
     def _tell_delta(self, kind: Callable[..., EventMsg], delta: str, **place: int) -> None:
         # A piece of nothing in particular is of no use to a client.
         if self._active is None:
@@ -138,14 +155,18 @@ class Attempt:
 
     def _begin(self, item: ResponseItem) -> None:
         turn_item = self._visible(item)
-        if turn_item is not None:
-            self._active = turn_item
-            self._announced.add(_id_of(turn_item))
+        if turn_item is None:
+            return
+        self._active = turn_item
+        self._announced.add(_id_of(turn_item))
+        if self._plans is not None and isinstance(turn_item, AgentMessageItem):
+            self._plans.begin(turn_item)
+        else:
             self._tell(self._started(turn_item))
 
     def _finish(self, item: ResponseItem) -> None:
         item = cleaned(item)
-        call = self._router.parse(item)
+        call = self._tools.parse(item)
         if call is not None:
             self.commit()
             self._outlet.record(self._id, (item,))
@@ -157,32 +178,50 @@ class Attempt:
         turn_item = self._visible(item)
         if turn_item is None:
             return ()
-        turn_item = self._as_announced(turn_item)
-        if isinstance(turn_item, AgentMessageItem):
-            self.last_message = "".join(part.text for part in turn_item.content) or None
-        done = ItemCompleted(
-            thread_id=self._context.thread_id, turn_id=self._context.turn_id, item=turn_item
+        turn_item, known = self._as_announced(turn_item)
+        if self._plans is not None and isinstance(turn_item, AgentMessageItem):
+            return self._show_planned(self._plans.finish(turn_item))
+        if not known:
+            self._tell(self._started(turn_item))
+        return self._complete_item(
+            ItemCompleted(
+                thread_id=self._context.thread_id, turn_id=self._context.turn_id, item=turn_item
+            )
         )
+
+    def _show_planned(self, msgs: Iterable[EventMsg]) -> tuple[RolloutItem, ...]:
+        told: list[RolloutItem] = []
+        for msg in msgs:
+            if isinstance(msg, ItemCompleted):
+                told.extend(self._complete_item(msg))
+            else:
+                self._tell(msg)
+        return tuple(told)
+
+    def _complete_item(self, done: ItemCompleted) -> tuple[RolloutItem, ...]:
+        """Publish the end of an item; give back what of it is to be stored with the item."""
+        if isinstance(done.item, AgentMessageItem):
+            self.last_message = "".join(part.text for part in done.item.content) or None
         told = (done, *legacy_events(done))
         for msg in told:
             self._outlet.publish(self._id, msg)
         return told
 
-    def _as_announced(self, item: TurnItem) -> TurnItem:
-        """Find the announcement of a finished item, or announce it now."""
+    def _as_announced(self, item: TurnItem) -> tuple[TurnItem, bool]:
+        """Give a finished item the id it was announced with; say whether it was."""
         active = self._active
         if _id_of(item) in self._announced:
             self._announced.remove(_id_of(item))
             if active is not None and _id_of(active) == _id_of(item):
                 self._active = None
-        elif active is not None and type(active) is type(item):
+            return item, True
+        if active is not None and type(active) is type(item):
             # The model did not name it both times; it keeps the id it was announced with.
             item = _with_id(item, _id_of(active))
             self._announced.discard(_id_of(item))
             self._active = None
-        else:
-            self._outlet.publish(self._id, self._started(item))
-        return item
+            return item, True
+        return item, False
 
     def _visible(self, item: ResponseItem) -> TurnItem | None:
         turn_item = parse_turn_item(item, self._new_id)

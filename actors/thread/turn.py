@@ -1,43 +1,34 @@
-"""The regular turn: from the user's input to the model's last word."""
+"""A turn as its thread holds it, and what is the same for all kinds of turns."""
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 import attrs
 import trio
 
-from actors.models import InvalidImage, ModelError
-from actors.rollout import RolloutError, RolloutFull
-from actors.tools import FatalToolError
+from actors.models import ModelError
+from actors.rollout import RolloutError
+from actors.tools import FatalToolError, RequiredServersFailed
 from messages.content import UserInputItem
 from messages.errors import EncodeError
 from messages.events import (
-    CodexErrorCode,
     CodexErrorInfo,
     ErrorEvent,
-    ItemCompleted,
-    ItemStarted,
+    TurnAbortReason,
     TurnStarted,
 )
 from messages.ids import SubmissionId, TurnId
 from messages.items import Message
-from messages.turn_items import UserMessageItem
 from messages.value import Json
 
-from .clean_text import cleaned
 from .errors import TurnFailed
 from .outlet import Outlet
-from .prompt import without_images
-from .sampling import Sampled, Sampler
+from .sampling import Sampler
 from .settings import TurnContext
 from .states import TurnPhase, TurnProgress
-from .user_input import message_from_input
 
-__all__ = ["MAX_REQUESTS", "PENDING_CAPACITY", "PendingInput", "Turn", "run_turn", "started_event"]
-
-MAX_REQUESTS: Final = 1000
-"""Model requests of one turn (L23).  A turn that needs more goes round in circles."""
+__all__ = ["PENDING_CAPACITY", "PendingInput", "Turn", "run_turn"]
 
 PENDING_CAPACITY: Final = 64
 """Inputs that wait for the running turn's next request; as many as a queue of submissions."""
@@ -70,7 +61,8 @@ class Turn:
     Attributes:
         scope: Cancelled to stop the turn.
         pending: Input, and records of the user's commands, that came while it ran.
-        sampler: Makes its model requests; None for turns without a model.
+        sampler: Makes its model requests; None for turns that are no conversation.
+        abort_reason: What it says when it is stopped.
         last_message: The model's last words so far.
         ended: Set when the turn has had its end and clients were told.
     """
@@ -81,6 +73,7 @@ class Turn:
     progress: TurnProgress = attrs.field(factory=TurnProgress)
     scope: trio.CancelScope = attrs.field(factory=trio.CancelScope)
     pending: deque[PendingInput | Message] = attrs.field(factory=deque[PendingInput | Message])
+    abort_reason: TurnAbortReason = TurnAbortReason.INTERRUPTED
     last_message: str | None = None
     ended: trio.Event = attrs.field(factory=trio.Event)
 
@@ -103,9 +96,9 @@ class Turn:
         return f"<turn {self.id} {self.progress.phase.value}, {len(self.pending)} inputs waiting>"
 
 
-async def run_turn(turn: Turn, sampler: Sampler, outlet: Outlet) -> TurnPhase:
+async def run_turn(turn: Turn, outlet: Outlet, work: Callable[[], Awaitable[None]]) -> TurnPhase:
     """
-    Run a turn until the model asks for nothing more.
+    Begin a turn, do its work, and turn what goes wrong into an error event.
 
     Returns:
         How it ended by itself.  A failure was told as an error event before.
@@ -114,85 +107,29 @@ async def run_turn(turn: Turn, sampler: Sampler, outlet: Outlet) -> TurnPhase:
         What was finished is left for `Sampler.abandon` to record.
 
     Source:
-        Codex, ``run_turn``.  Ours ends a turn that cannot be recorded (its input
-        would be lost), and limits the number of requests.
+        Codex, ``run_turn``.  Ours ends a turn that cannot be recorded: its input
+        would be lost.
     """
-    outlet.emit(SubmissionId(turn.id), started_event(turn.context))
+    outlet.emit(SubmissionId(turn.id), _started(turn.context))
     try:
-        await _converse(turn, sampler, outlet)
+        await work()
     except ModelError as error:
         return _failed(turn, outlet, str(error), error.info)
     except TurnFailed as error:
         return _failed(turn, outlet, error.message, error.info)
-    except FatalToolError as error:
+    except (FatalToolError, RequiredServersFailed) as error:
         return _failed(turn, outlet, str(error), None)
     except (RolloutError, EncodeError) as error:
         return _failed(turn, outlet, f"the turn cannot be recorded: {error}", None)
     return TurnPhase.COMPLETED
 
 
-def started_event(context: TurnContext) -> TurnStarted:
-    """Build the event by which a turn begins."""
+def _started(context: TurnContext) -> TurnStarted:
     return TurnStarted(
         turn_id=context.turn_id,
         model_context_window=context.model_info.effective_context_window,
         collaboration_mode_kind=context.settings.collaboration.mode,
     )
-
-
-async def _converse(turn: Turn, sampler: Sampler, outlet: Outlet) -> None:
-    new_id = sampler.world.new_id
-    await _record_input(turn, outlet, turn.input, new_id)
-    outlet.store((turn.context.record(turn.context.settings.collaboration),))
-    for _ in range(MAX_REQUESTS):
-        while turn.pending:
-            entry = turn.pending.popleft()
-            if isinstance(entry, PendingInput):
-                await _record_input(turn, outlet, entry.items, new_id)
-            else:
-                outlet.record(SubmissionId(turn.id), (entry,))
-        sampled = await _sample(sampler, outlet)
-        if sampled is None:
-            continue
-        turn.last_message = sampled.last_message
-        if not sampled.needs_follow_up and not turn.pending:
-            return
-    raise TurnFailed(
-        f"the turn made {MAX_REQUESTS} model requests without coming to an end; say how to go on"
-    )
-
-
-async def _sample(sampler: Sampler, outlet: Outlet) -> Sampled | None:
-    """Make one request; None when a bad image was taken out and it must be made again."""
-    try:
-        return await sampler.sample()
-    except InvalidImage as error:
-        mended = without_images(outlet.history.items, "Invalid image")
-        if mended is None:
-            raise TurnFailed(
-                "Invalid image in your last message. Please remove it and try again.",
-                CodexErrorCode.BAD_REQUEST,
-            ) from error
-        outlet.history.replace(mended)
-        return None
-
-
-async def _record_input(
-    turn: Turn, outlet: Outlet, items: tuple[UserInputItem, ...], new_id: Callable[[], str]
-) -> None:
-    submission_id = SubmissionId(turn.id)
-    message = cleaned(await message_from_input(items))
-    try:
-        outlet.record(submission_id, (message,))
-    except RolloutFull:
-        # A big image behind what a new thread has waiting for its file.
-        await outlet.persist()
-        outlet.record(submission_id, (message,))
-    item = UserMessageItem(id=new_id(), content=cleaned(items))
-    thread_id = turn.context.thread_id
-    outlet.emit(submission_id, ItemStarted(thread_id=thread_id, turn_id=turn.id, item=item))
-    outlet.emit(submission_id, ItemCompleted(thread_id=thread_id, turn_id=turn.id, item=item))
-    await outlet.persist()
 
 
 def _failed(turn: Turn, outlet: Outlet, message: str, info: CodexErrorInfo | None) -> TurnPhase:

@@ -1,13 +1,13 @@
 """Starting, joining, stopping and ending the turns of a thread."""
 
 from collections import deque
-from typing import Final
+from collections.abc import Awaitable, Callable
+from typing import TypeAlias
 
 import attrs
 import trio
 
 from actors.rollout import RolloutError
-from actors.tools import run_user_shell
 from messages.errors import EncodeError
 from messages.events import (
     CodexErrorCode,
@@ -15,27 +15,35 @@ from messages.events import (
     TurnAborted,
     TurnAbortReason,
     TurnComplete,
-    WarningEvent,
 )
 from messages.ids import SubmissionId, TurnId
 from messages.items import Message
+from messages.ops import ReviewRequest
 
 from .clean_text import cleaned
 from .context import turn_aborted_marker
 from .errors import NoActiveTurn, SteerError, SteerInputEmpty, TurnInputFull, TurnMismatch
 from .jobs import Jobs
 from .ports import Steer
-from .sampling import Sampler
 from .session import Session
 from .settings import TurnContext
 from .states import ThreadState, TurnPhase
-from .tool_context import TurnTools
-from .turn import PENDING_CAPACITY, PendingInput, Turn, run_turn, started_event
+from .turn import PENDING_CAPACITY, PendingInput, Turn, run_turn
+from .user_commands import UserCommands
+from .works import Works
 
-__all__ = ["COMMANDS_CAPACITY", "Turns"]
+__all__ = ["Turns"]
 
-COMMANDS_CAPACITY: Final = 16
-"""Commands of the user's that may run beside a turn; each is a process or more."""
+Work: TypeAlias = Callable[[Turn], Awaitable[None]]
+"""What a turn does between its first and its last event."""
+
+
+@attrs.frozen
+class _Successor:
+    """A turn that is to begin as soon as the running one, which it replaces, has ended."""
+
+    id: SubmissionId
+    work: Work
 
 
 @attrs.define(eq=False)
@@ -49,10 +57,15 @@ class Turns:
 
     _session: Session
     _jobs: Jobs
-    # The user's commands beside a turn; one may outlast the turn that it began beside.
-    _commands: list[trio.CancelScope] = attrs.field(factory=list[trio.CancelScope], init=False)
+    _works: Works = attrs.field(init=False)
+    _commands: UserCommands = attrs.field(init=False)
+    _successor: _Successor | None = attrs.field(default=None, init=False)
     # Whether what waits for a turn may start one.
     _open: bool = attrs.field(default=True, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._works = Works(self._session, self._jobs)
+        self._commands = UserCommands(self._session, self._jobs)
 
     def start(self, submission_id: SubmissionId, first: PendingInput) -> None:
         """Start a turn with the settings in force; refuse it if that cannot be recorded."""
@@ -60,22 +73,34 @@ class Turns:
         if context is None:
             return
         turn = Turn(context, first.items)
-        turn.sampler = self._sampler(turn)
-        self._begin(turn)
-        self._jobs.start(f"turn {turn.id}", lambda: self._run(turn))
+        turn.sampler = self._works.sampler(turn)
+        self._begin(turn, self._works.converse)
 
     def start_shell(self, submission_id: SubmissionId, command: str) -> None:
         """Run the user's command: as a turn of its own, or beside the running one."""
         command = cleaned(command)
-        if self._session.turn is not None:
-            self._start_beside(submission_id, self._session.turn, command)
+        beside = self._session.turn
+        if beside is not None:
+            tools = self._works.tools(beside)
+            self._commands.start_beside(submission_id, beside, command, tools)
             return
-        context = self._prepared(submission_id)
-        if context is None:
-            return
-        turn = Turn(context, ())
-        self._begin(turn)
-        self._jobs.start(f"shell turn {turn.id}", lambda: self._run_shell(turn, command))
+
+        async def work(turn: Turn) -> None:
+            await self._commands.run(turn, command, self._works.tools(turn))
+
+        self._start_work(submission_id, work)
+
+    def compact(self, submission_id: SubmissionId) -> None:
+        """Compact the history now, in a turn of its own that replaces the running one."""
+        self._replace(_Successor(submission_id, self._works.compact))
+
+    def review(self, submission_id: SubmissionId, request: ReviewRequest) -> None:
+        """Review code now, in a turn of its own that replaces the running one."""
+
+        async def work(turn: Turn) -> None:
+            await self._works.review(turn, request)
+
+        self._replace(_Successor(submission_id, work))
 
     def room_to_join(self) -> None:
         """
@@ -115,18 +140,19 @@ class Turns:
 
         The turn is cancelled, and ended regardless when it does not stop in time.
         """
-        for scope in self._commands:
-            scope.cancel()
+        self._commands.cancel()
+        self._drop_successor("it was interrupted before it began")
         turn = self._session.turn
-        if turn is None or turn.stopping:
+        if turn is None:
             return
-        turn.scope.cancel()
-        self._jobs.start(f"end of turn {turn.id}", lambda: self._end_regardless(turn))
+        self._session.stop_background()
+        self._stop(turn, TurnAbortReason.INTERRUPTED)
 
     def shut(self) -> None:
         """Start no more turns of what waits for one, and stop what runs."""
         self._open = False
         self.interrupt()
+        self._session.stop_background()
 
     async def close(self) -> None:
         """
@@ -173,86 +199,51 @@ class Turns:
             return None
         return context
 
-    def _begin(self, turn: Turn) -> None:
+    def _start_work(self, submission_id: SubmissionId, work: Work) -> None:
+        context = self._prepared(submission_id)
+        if context is not None:
+            self._begin(Turn(context, ()), work)
+
+    def _begin(self, turn: Turn, work: Work) -> None:
         self._session.turn = turn
         self._session.ports.become(ThreadState.RUNNING)
+        self._session.start_tools()
+        self._jobs.start(f"turn {turn.id}", lambda: self._run(turn, work))
 
-    def _tools(self, turn: Turn) -> TurnTools:
-        session = self._session
-        world = session.services.world
-        return TurnTools(turn.context, session.outlet, session.questions, turn.progress, world)
+    def _replace(self, successor: _Successor) -> None:
+        """Let *successor* be the next turn, and stop the running one for it."""
+        turn = self._session.turn
+        if turn is None:
+            self._start_work(successor.id, successor.work)
+            return
+        self._drop_successor("another task took its place")
+        self._successor = successor
+        if not turn.stopping:
+            self._stop(turn, TurnAbortReason.REPLACED)
 
-    def _sampler(self, turn: Turn) -> Sampler:
-        session = self._session
-        return Sampler(
-            context=turn.context,
-            outlet=session.outlet,
-            provider=session.services.provider,
-            router=session.router,
-            tools=self._tools(turn),
-            progress=turn.progress,
-            world=session.services.world,
-        )
+    def _drop_successor(self, why: str) -> None:
+        successor, self._successor = self._successor, None
+        if successor is not None:
+            message = f"nothing was done: {why}"
+            self._session.ports.refuse(successor.id, message, CodexErrorCode.BAD_REQUEST)
 
     # Running ------------------------------------------------------------
 
-    async def _run(self, turn: Turn) -> None:
+    async def _run(self, turn: Turn, work: Work) -> None:
         end = TurnPhase.INTERRUPTED
-        assert turn.sampler is not None  # set by start()
         with turn.scope:
-            end = await run_turn(turn, turn.sampler, self._session.outlet)
+            end = await run_turn(turn, self._session.outlet, lambda: work(turn))
         await self._end(turn, end)
-
-    async def _run_shell(self, turn: Turn, command: str) -> None:
-        end = TurnPhase.INTERRUPTED
-        self._session.outlet.emit(SubmissionId(turn.id), started_event(turn.context))
-        with turn.scope:
-            await self._run_command(turn, command)
-            end = TurnPhase.COMPLETED
-        await self._end(turn, end)
-
-    def _start_beside(self, submission_id: SubmissionId, turn: Turn, command: str) -> None:
-        if len(self._commands) >= COMMANDS_CAPACITY:
-            message = (
-                f"{COMMANDS_CAPACITY} of your commands run beside the turn already; "
-                "wait for one to end, or interrupt them"
-            )
-            self._session.ports.refuse(submission_id, message, CodexErrorCode.BAD_REQUEST)
-            return
-        scope = trio.CancelScope()
-        self._commands.append(scope)
-        self._jobs.start(f"shell {submission_id}", lambda: self._run_beside(turn, scope, command))
-
-    async def _run_beside(self, turn: Turn, scope: trio.CancelScope, command: str) -> None:
-        try:
-            with scope:
-                await self._run_command(turn, command)
-        finally:
-            self._commands.remove(scope)
-
-    async def _run_command(self, turn: Turn, command: str) -> None:
-        def record(message: Message) -> None:
-            running = self._session.turn
-            if running is None or running.sampler is None or not running.has_room:
-                self._keep(turn, message)
-            else:
-                # In front of the next request, not in the midst of this one.
-                running.pending.append(message)
-
-        await run_user_shell(command, self._tools(turn), record=record)
-
-    def _keep(self, turn: Turn, *messages: Message, raw: bool = True) -> None:
-        """Record what must not bring the turn down when it cannot be recorded."""
-        submission_id = SubmissionId(turn.id)
-        try:
-            self._session.outlet.record(submission_id, messages, raw=raw)
-        except (RolloutError, EncodeError) as error:
-            self._warn(turn, f"lost for the model: {error}")
-
-    def _warn(self, turn: Turn, message: str) -> None:
-        self._session.outlet.publish(SubmissionId(turn.id), WarningEvent(message=message))
 
     # Ending -------------------------------------------------------------
+
+    def _stop(self, turn: Turn, reason: TurnAbortReason) -> None:
+        """Tell a turn to stop; it is ended regardless when it does not in time."""
+        if not turn.progress.ended:  # else its end is recorded already
+            turn.abort_reason = reason
+        if not turn.stopping:
+            turn.scope.cancel()
+            self._jobs.start(f"end of turn {turn.id}", lambda: self._end_regardless(turn))
 
     async def _end_regardless(self, turn: Turn) -> None:
         """End a turn that was told to stop, at the latest when patience is over (P15)."""
@@ -280,7 +271,7 @@ class Turns:
             self._record_end(turn)
         problem = await self._session.outlet.flush()
         if problem is not None and self._session.turn is turn:
-            self._warn(turn, problem)
+            self._session.outlet.warn(SubmissionId(turn.id), problem)
         self._tell_end(turn)
 
     def _record_end(self, turn: Turn) -> None:
@@ -288,9 +279,11 @@ class Turns:
             try:
                 turn.sampler.abandon()
             except (RolloutError, EncodeError) as error:
-                self._warn(turn, f"lost for the model: {error}")
-        if turn.progress.phase is TurnPhase.INTERRUPTED:
-            self._keep(turn, turn_aborted_marker(), raw=False)
+                self._session.outlet.warn(SubmissionId(turn.id), f"lost for the model: {error}")
+        interrupted = turn.abort_reason is TurnAbortReason.INTERRUPTED
+        if turn.progress.phase is TurnPhase.INTERRUPTED and interrupted:
+            marker = (turn_aborted_marker(),)
+            self._session.outlet.keep(SubmissionId(turn.id), marker, raw=False)
         self._session.outlet.store((_terminal(turn),))
 
     def _tell_end(self, turn: Turn) -> None:
@@ -320,12 +313,14 @@ class Turns:
         late = deque(entry for entry in turn.pending if isinstance(entry, PendingInput))
         turn.pending.clear()
         if messages:
-            self._keep(turn, *messages)
-        while late and (not self._open or (turn.stopping and not late[0].after_stop)):
+            self._session.outlet.keep(SubmissionId(turn.id), messages)
+        interrupted = turn.stopping and turn.abort_reason is TurnAbortReason.INTERRUPTED
+        while late and (not self._open or (interrupted and not late[0].after_stop)):
             entry = late.popleft()
             message = "the turn ended before it read this input; send it again"
             answered = entry.id or SubmissionId(turn.id)
             self._session.ports.refuse(answered, message, CodexErrorCode.BAD_REQUEST)
+        self._start_successor()
         while late and self._session.turn is None:
             entry = late.popleft()
             new_id = self._session.services.world.new_id
@@ -333,8 +328,16 @@ class Turns:
         if self._session.turn is not None:
             self._session.turn.pending.extend(attrs.evolve(e, after_stop=False) for e in late)
 
+    def _start_successor(self) -> None:
+        successor = self._successor
+        if not self._open:
+            self._drop_successor("the thread is ending")
+        elif successor is not None:
+            self._successor = None
+            self._start_work(successor.id, successor.work)
+
 
 def _terminal(turn: Turn) -> EventMsg:
     if turn.progress.phase is TurnPhase.INTERRUPTED:
-        return TurnAborted(turn_id=turn.id, reason=TurnAbortReason.INTERRUPTED)
+        return TurnAborted(turn_id=turn.id, reason=turn.abort_reason)
     return TurnComplete(turn_id=turn.id, last_agent_message=turn.last_message)

@@ -1,13 +1,22 @@
 """Counting tokens: what the provider reported, and estimates where it did not."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 import attrs
 
 from messages.codec import encode
 from messages.events import RateLimitSnapshot, TokenCount, TokenUsage, TokenUsageInfo
-from messages.items import Compaction, GhostSnapshot, ReasoningItem, ResponseItem
+from messages.items import (
+    Compaction,
+    CustomToolCall,
+    FunctionCall,
+    GhostSnapshot,
+    LocalShellCall,
+    Message,
+    ReasoningItem,
+    ResponseItem,
+)
 
 __all__ = ["Usage", "estimated_tokens"]
 
@@ -66,6 +75,26 @@ class Usage:
             plan_type=limits.plan_type or before.plan_type,
         )
 
+    def context_tokens(self, items: Sequence[ResponseItem]) -> int:
+        """
+        Say how many tokens the next request will count, about.
+
+        What the last response counted, and an estimate of what was recorded since.
+
+        Source:
+            Codex, ``get_total_token_usage``.
+        """
+        if self.info is None:
+            return 0
+        since: list[ResponseItem] = []
+        for item in reversed(items):
+            if _by_model(item):
+                break
+            since.append(item)
+        else:
+            since.clear()  # nothing of the model's: the last count is of all there is
+        return self.info.last_token_usage.total_tokens + estimated_tokens("", since)
+
     def event(self) -> TokenCount:
         """Build the event that tells clients."""
         return TokenCount(info=self.info, rate_limits=self.rate_limits)
@@ -85,6 +114,16 @@ def estimated_tokens(instructions: str, items: Iterable[ResponseItem]) -> int:
     """
     size = len(instructions.encode("utf-8", "replace")) + sum(map(_size, items))
     return -(-size // _BYTES_PER_TOKEN)
+
+
+def _by_model(item: ResponseItem) -> bool:
+    match item:
+        case Message(role=role):
+            return role == "assistant"
+        case ReasoningItem() | FunctionCall() | CustomToolCall() | LocalShellCall():
+            return True
+        case _:
+            return False
 
 
 def _size(item: ResponseItem) -> int:

@@ -1,30 +1,43 @@
 """What the model can do: the tools, the router that finds them, and the processes they start."""
 
-from collections.abc import Mapping
-
+from .agents import AgentControl, AgentError
+from .builtin import ToolParts, builtin_tools
 from .dynamic import DynamicTool, validate_dynamic_tools
 from .errors import DynamicToolInvalid, FatalToolError, SpawnError, ToolError, ToolsError
+from .mcp import RequiredServersFailed, open_mcp_pool
 from .process import ProcessResult, open_launcher, run_process
-from .router import (
+from .router import RequestTools, ToolRouter
+from .rules_source import RulesSource
+from .sandbox_probe import SandboxProbe
+from .shell import ShellTool, shell_tools
+from .tool import (
     CustomPayload,
     FunctionPayload,
+    Offer,
     Tool,
     ToolCall,
     ToolContext,
     ToolOutput,
     ToolPayload,
-    ToolRouter,
+    ToolSource,
 )
-from .shell import ShellTool, shell_tools
+from .toolbox import Toolbox, ToolServices
 from .user_shell import run_user_shell
 
 __all__ = [
+    "AgentControl",
+    "AgentError",
     "CustomPayload",
     "DynamicTool",
     "DynamicToolInvalid",
     "FatalToolError",
     "FunctionPayload",
+    "Offer",
     "ProcessResult",
+    "RequestTools",
+    "RequiredServersFailed",
+    "RulesSource",
+    "SandboxProbe",
     "ShellTool",
     "SpawnError",
     "Tool",
@@ -32,23 +45,18 @@ __all__ = [
     "ToolContext",
     "ToolError",
     "ToolOutput",
+    "ToolParts",
     "ToolPayload",
     "ToolRouter",
+    "ToolServices",
+    "ToolSource",
+    "Toolbox",
     "ToolsError",
     "builtin_tools",
     "open_launcher",
+    "open_mcp_pool",
     "run_process",
     "run_user_shell",
     "shell_tools",
     "validate_dynamic_tools",
 ]
-
-
-def builtin_tools(environ: Mapping[str, str]) -> tuple[Tool, ...]:
-    """
-    Build the tools that every thread has; each thread needs its own.
-
-    Args:
-        environ: Variables for the commands that they run.
-    """
-    return shell_tools(environ)

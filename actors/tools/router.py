@@ -2,16 +2,13 @@
 
 import json
 import logging
-from collections.abc import Iterable, Iterator
-from typing import Final, NoReturn, Protocol, TypeAlias, cast
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final, NoReturn, cast
 
 import attrs
-import orjson
 import trio
 
-from actors.runtime import World
-from messages.events import DynamicToolCallRequest, EventMsg, ExecApprovalRequest
-from messages.ids import CallId, ThreadId, TurnId
+from messages.ids import CallId
 from messages.items import (
     CustomToolCall,
     CustomToolCallOutput,
@@ -21,23 +18,22 @@ from messages.items import (
     LocalShellCall,
     ResponseItem,
 )
-from messages.ops import DynamicToolResult, ReviewDecision
-from messages.settings import AskForApproval, SandboxPolicy, TruncationPolicy
 from messages.value import Json
 
 from .errors import FatalToolError, ToolError
+from .tool import (
+    CustomPayload,
+    FunctionPayload,
+    Offer,
+    Tool,
+    ToolCall,
+    ToolContext,
+    ToolOutput,
+    ToolPayload,
+    ToolSource,
+)
 
-__all__ = [
-    "CustomPayload",
-    "FunctionPayload",
-    "Tool",
-    "ToolCall",
-    "ToolContext",
-    "ToolOutput",
-    "ToolPayload",
-    "ToolRouter",
-    "parse_arguments",
-]
+__all__ = ["RequestTools", "ToolRouter"]
 
 _logger = logging.getLogger(__name__)
 
@@ -52,169 +48,83 @@ _SHORTEST: Final = 0.1
 """Seconds; what a stopped call says it ran at least."""
 
 
-@attrs.frozen(kw_only=True)
-class FunctionPayload:
-    """What a function tool gets: JSON text, as the model wrote it."""
-
-    arguments: str
-
-
-@attrs.frozen(kw_only=True)
-class CustomPayload:
-    """What a custom tool gets: free text."""
-
-    input: str
-
-
-ToolPayload: TypeAlias = FunctionPayload | CustomPayload
-
-
-@attrs.frozen(kw_only=True)
-class ToolCall:
-    """
-    A call, whichever kind of item it came in.
-
-    Attributes:
-        call_id: Empty only when a local shell call came without any id.
-        name: Of the tool.
-    """
-
-    call_id: CallId
-    name: str
-    payload: ToolPayload
-
-
-@attrs.frozen(kw_only=True)
-class ToolOutput:
-    """
-    What the model reads of a call.
-
-    Attributes:
-        success: Whether the tool did its work; None where that makes no sense.  The
-            item for the model has no place for it.
-    """
-
-    output: FunctionOutput
-    success: bool | None = None
-
-
-class ToolContext(Protocol):
-    """What a tool sees of the turn that it runs in."""
-
-    @property
-    def thread_id(self) -> ThreadId:
-        """The thread that the turn belongs to."""
-        ...
-
-    @property
-    def turn_id(self) -> TurnId:
-        """The turn."""
-        ...
-
-    @property
-    def cwd(self) -> str:
-        """Working directory, absolute."""
-        ...
-
-    @property
-    def approval_policy(self) -> AskForApproval:
-        """When a person is asked."""
-        ...
-
-    @property
-    def sandbox_policy(self) -> SandboxPolicy:
-        """What commands may touch."""
-        ...
-
-    @property
-    def truncation_policy(self) -> TruncationPolicy:
-        """How long an output for the model may be."""
-        ...
-
-    @property
-    def world(self) -> World:
-        """Time, ids and randomness."""
-        ...
-
-    def emit(self, event: EventMsg) -> None:
-        """Publish an event of this turn; never waits."""
-        ...
-
-    async def ask_exec_approval(self, request: ExecApprovalRequest) -> ReviewDecision:
-        """Publish the request and wait for a person's answer."""
-        ...
-
-    async def ask_client(self, request: DynamicToolCallRequest) -> DynamicToolResult | None:
-        """Publish the request and wait for the client's answer; None when none will come."""
-        ...
-
-
-class Tool(Protocol):
-    """
-    Something the model can call.
-
-    To add one, write a class with these four members in a module of its own, and put
-    an instance into the list that is given to the router.
-    """
-
-    @property
-    def name(self) -> str:
-        """What calls name it by; unique in a router."""
-        ...
-
-    @property
-    def parallel(self) -> bool:
-        """Whether it may run beside other calls of one response."""
-        ...
-
-    def spec(self) -> Json:
-        """Describe it to the model; None for a tool that is not offered, only understood."""
-        ...
-
-    async def run(self, call: ToolCall, context: ToolContext) -> ToolOutput:
-        """
-        Do the work.
-
-        Raises:
-            ToolError: The model reads its text.
-            FatalToolError: The turn ends.
-
-        Cancellation:
-            Nothing of the call goes on afterwards.
-        """
-        ...
-
-
 class ToolRouter:
     """
     The tools of one thread, in the order in which they are offered to the model.
 
+    Args:
+        tools: Those that are always there.
+        sources:
+            Those that come and go.  One that has the name of an earlier tool is left
+            out: nothing shadows what the model knows already.
+
     Raises:
-        ValueError: Two tools have one name.
+        ValueError: Two tools that are always there have one name.
     """
 
-    def __init__(self, tools: Iterable[Tool]) -> None:
-        self._tools: dict[str, Tool] = {}
+    def __init__(self, tools: Iterable[Tool], sources: Iterable[ToolSource] = ()) -> None:
+        self._tools = tuple(tools)
+        self._sources = tuple(sources)
+        names = [tool.name for tool in self._tools]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"two tools are called {name!r}; give one another name")
+        self._built: tuple[Offer, tuple[Sequence[Tool], ...], RequestTools] | None = None
+
+    def for_request(self, offer: Offer) -> "RequestTools":
+        """
+        Fix the tools of one model request: what is offered, and what is understood.
+
+        Built anew only when the offer or a source has changed since the last time.
+        """
+        moving = tuple(source.tools() for source in self._sources)
+        built = self._built
+        if built is not None and built[0] == offer and _same(built[1], moving):
+            return built[2]
+        found = {tool.name: tool for tool in self._tools}
+        for tools in moving:
+            for tool in tools:
+                if found.setdefault(tool.name, tool) is not tool:
+                    _logger.warning("tool %r is left out: its name is taken", tool.name)
+        request = RequestTools.of(found, offer)
+        self._built = (offer, moving, request)
+        return request
+
+    @property
+    def names(self) -> frozenset[str]:
+        """What the tools that are always there are called."""
+        return frozenset(tool.name for tool in self._tools)
+
+    def __repr__(self) -> str:
+        return f"<ToolRouter {', '.join(tool.name for tool in self._tools)}>"
+
+
+@attrs.frozen(eq=False, repr=False)
+class RequestTools:
+    """
+    The tools of one model request; later changes do not reach it.
+
+    Attributes:
+        specs: What the model is told of the tools, in order.
+    """
+
+    specs: tuple[Json, ...]
+    _tools: dict[str, Tool]
+    _parallel: frozenset[str]
+
+    @classmethod
+    def of(cls, tools: dict[str, Tool], offer: Offer) -> "RequestTools":
+        """Ask each tool whether and how it is offered."""
         specs: list[Json] = []
-        self._parallel: set[str] = set()
-        for tool in tools:
-            if tool.name in self._tools:
-                raise ValueError(f"two tools are called {tool.name!r}; give one another name")
-            self._tools[tool.name] = tool
-            spec = tool.spec()
+        parallel: set[str] = set()
+        for tool in tools.values():
+            spec = tool.spec(offer)
             if spec is None:
                 continue
             specs.append(spec)
             if tool.parallel:
-                self._parallel.add(tool.name)
-        self._specs = tuple(specs)
-
-    def __repr__(self) -> str:
-        return f"<ToolRouter {', '.join(self._tools)}>"
-
-    def specs(self) -> tuple[Json, ...]:
-        """List what the model is told of the tools, in order."""
-        return self._specs
+                parallel.add(tool.name)
+        return cls(tuple(specs), tools, frozenset(parallel))
 
     def is_parallel(self, call: ToolCall) -> bool:
         """
@@ -287,27 +197,9 @@ class ToolRouter:
             return _explain_crash(call, error)
 
 
-def parse_arguments(call: ToolCall) -> dict[str, Json]:
-    """
-    Read the arguments of a function call.
-
-    Raises:
-        ToolError: They are not a JSON object.
-        FatalToolError: It is not a function call, so that the model and we disagree about
-            what the tool is.
-    """
-    if not isinstance(call.payload, FunctionPayload):
-        raise FatalToolError(f"tool {call.name} invoked with incompatible payload")
-    try:
-        arguments: object = orjson.loads(call.payload.arguments)
-    except orjson.JSONDecodeError as error:
-        raise ToolError(f"failed to parse function arguments: {error}") from error
-    if not isinstance(arguments, dict):
-        raise ToolError(
-            "failed to parse function arguments: expected an object, got "
-            f"{type(arguments).__name__}"
-        )
-    return cast("dict[str, Json]", arguments)  # keys of JSON objects are text
+def _same(before: tuple[object, ...], now: tuple[object, ...]) -> bool:
+    """Whether every source still gives the very tuple that it gave before."""
+    return all(one is other for one, other in zip(before, now, strict=True))
 
 
 def _check_id(call: ToolCall) -> None:

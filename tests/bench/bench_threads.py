@@ -80,7 +80,7 @@ async def open_runtime(
     provider = ScriptedProvider(scenario) if scenario else ScriptedProvider()
     with TemporaryDirectory() as home:
         async with open_supervisor(
-            home=home, provider=provider, make_tools=lambda: tools, durability=durability
+            home=home, provider=provider, make_tools=lambda _: tools, durability=durability
         ) as supervisor:
             yield supervisor
 
@@ -257,7 +257,7 @@ class _Bursts:
     name: str = "burst"
     parallel: bool = True
 
-    def spec(self) -> Json:
+    def spec(self, _offer: object) -> Json:
         return None
 
     async def run(self, call: ToolCall, context: ToolContext) -> ToolOutput:
@@ -400,7 +400,7 @@ async def broadcast(readers: int, burst: int, count: int) -> Spent:
         name: str = "burst"
         parallel: bool = True
 
-        def spec(self) -> Json:
+        def spec(self, _offer: object) -> Json:
             return None
 
         async def run(self, call: ToolCall, context: ToolContext) -> ToolOutput:

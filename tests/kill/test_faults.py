@@ -72,7 +72,7 @@ class Run:
         async with open_test_supervisor(
             home=home,
             scenario=SCENARIO,
-            make_tools=lambda: (NoteTool(),),
+            make_tools=lambda _: (NoteTool(),),
             durability=durability,
             files=self.files,
         ) as supervisor:

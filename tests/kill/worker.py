@@ -15,7 +15,15 @@ import trio
 from actors import Durability, ScriptedProvider, Supervisor, Thread, ThreadConfig, open_supervisor
 from actors.models import parse_scenario
 from actors.rollout import Files, Recorder
-from actors.tools import FunctionPayload, Tool, ToolCall, ToolContext, ToolOutput, shell_tools
+from actors.tools import (
+    FunctionPayload,
+    Tool,
+    ToolCall,
+    ToolContext,
+    ToolOutput,
+    ToolParts,
+    builtin_tools,
+)
 from messages.content import TextInput
 from messages.events import Event, ExecCommandBegin, TurnAborted, TurnComplete, TurnStarted
 from messages.ops import Interrupt, UserInput
@@ -73,7 +81,7 @@ class NoteTool:
     name: str = "note"
     parallel: bool = True
 
-    def spec(self) -> Json:
+    def spec(self, _offer: object) -> Json:
         return {"type": "function", "name": "note", "parameters": {"type": "object"}}
 
     async def run(self, call: ToolCall, context: ToolContext) -> ToolOutput:
@@ -82,8 +90,8 @@ class NoteTool:
         return ToolOutput(output=f"noted {call.payload.arguments}", success=True)
 
 
-def _tools() -> tuple[Tool, ...]:
-    return (NoteTool(), *shell_tools(dict(os.environ)))
+def _tools(parts: ToolParts) -> tuple[Tool, ...]:
+    return (NoteTool(), *builtin_tools(parts))
 
 
 @attrs.define(eq=False)

@@ -108,7 +108,7 @@ async def test_collecting_ends_with_the_event_or_the_thread(mock_clock: MockCloc
 async def test_lost_events_are_an_error(mock_clock: MockClock) -> None:
     """A test must not pass on what it did not see."""
     tool, model = ManualTool(), ManualModel()
-    async with open_test_supervisor(provider=model, make_tools=lambda: (tool,)) as supervisor:
+    async with open_test_supervisor(provider=model, make_tools=lambda _: (tool,)) as supervisor:
         thread = (await supervisor.start_thread(CONFIG)).thread
         await thread.submit(HI)
         (await model.next_request()).call("manual", call_id="c").complete()
@@ -141,7 +141,7 @@ async def test_manual_model_plays_what_the_test_gives(autojump_clock: MockClock)
 async def test_manual_tool_ends_its_calls_as_the_test_says(mock_clock: MockClock) -> None:
     """Also those of free text."""
     tool, model = ManualTool("pen", parallel=False), ManualModel()
-    async with open_test_supervisor(provider=model, make_tools=lambda: (tool,)) as supervisor:
+    async with open_test_supervisor(provider=model, make_tools=lambda _: (tool,)) as supervisor:
         thread = (await supervisor.start_thread(CONFIG)).thread
         await thread.submit(HI)
         item = CustomToolCall(call_id="c", name="pen", input="write")

@@ -128,7 +128,7 @@ async def open_stage(
     model = model or ManualModel()
     start = {key: kwargs.pop(key) for key in ("dynamic_tools",) if key in kwargs}
     async with open_test_supervisor(
-        provider=model, make_tools=lambda: tools, **kwargs
+        provider=model, make_tools=lambda _: tools, **kwargs
     ) as supervisor:
         new = await supervisor.start_thread(config, **start)
         stage = Stage(supervisor, model, new)

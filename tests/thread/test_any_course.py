@@ -24,7 +24,7 @@ from actors.testing import (
     ManualTool,
     open_test_supervisor,
 )
-from actors.thread import SteerError, ThreadClosed, ThreadState, life, turns
+from actors.thread import SteerError, ThreadClosed, ThreadState, life, user_commands
 from actors.thread.actor import ThreadActor
 from actors.thread.session import Session
 from actors.tools import ToolContext
@@ -200,7 +200,7 @@ DISK_STEPS = ("disk_fills", "disk_heals", "disk_heals")
 STEPS = tuple(name for name, weight in WEIGHTS.items() for _ in range(weight))
 
 
-async def shell(command: str, context: ToolContext, *, record: Callable[[Message], object]) -> None:
+async def shell(command: str, context: ToolContext, *, record: Callable[[Message], object], policy: object) -> None:
     """Stand for a command: takes as many seconds as it says."""
     message = Message(role="user", content=(InputText(text=f"<user_shell_command>\n{command}"),))
     try:
@@ -218,12 +218,12 @@ async def play(steps: list[tuple[str, int]], home: Path) -> tuple[list[Event], C
         return ThreadActor(session)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(turns, "run_user_shell", shell)
+        patch.setattr(user_commands, "run_user_shell", shell)
         patch.setattr(life, "ThreadActor", actor)
         model, disk = ManualModel(), FailingDisk()
         tools = (ManualTool("quick"), ManualTool("stubborn", parallel=False, stubborn=3))
         async with open_test_supervisor(
-            home=home, provider=model, make_tools=lambda: tools, files=disk
+            home=home, provider=model, make_tools=lambda _: tools, files=disk
         ) as supervisor:
             new = await supervisor.start_thread(CONFIG)
             course = Course(model, tools, new, disk)

@@ -11,7 +11,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 from actors.rollout import load_rollout
 from actors.runtime import ChannelClosed
 from actors.supervisor import ThreadNotFound
-from actors.thread import NoActiveTurn, ThreadClosed, ThreadState, turns
+from actors.thread import NoActiveTurn, ThreadClosed, ThreadState, user_commands
 from messages.content import TextInput
 from messages.events import Errored, ErrorEvent, TurnAborted, TurnComplete
 from messages.ops import OverrideTurnContext, RunUserShellCommand, Shutdown
@@ -238,7 +238,7 @@ async def test_crash_of_a_command_beside_the_turn_ends_the_turn_too(
     async def crash(*_: object, **__: object) -> None:
         raise Bug
 
-    monkeypatch.setattr(turns, "run_user_shell", crash)
+    monkeypatch.setattr(user_commands, "run_user_shell", crash)
     async with open_stage() as stage:
         response = await stage.begin("one")
         await stage.do(RunUserShellCommand(command="x"))

@@ -9,7 +9,13 @@ from actors.thread.decisions import Action, Refusal, decide, goes_first
 from messages import ops
 from messages.content import TextInput
 from messages.events import CodexErrorCode
-from messages.events.queries import UncommittedChangesTarget
+from messages.events.queries import (
+    BaseBranchTarget,
+    CommitTarget,
+    CustomTarget,
+    ReviewTarget,
+    UncommittedChangesTarget,
+)
 from messages.ids import CallId
 from messages.settings import AskForApproval, DangerFullAccess
 
@@ -62,6 +68,12 @@ EVERY_OP: dict[type, ops.Op] = {
     )
 }
 
+
+
+def review(target: ReviewTarget) -> ops.Review:
+    return ops.Review(review_request=ops.ReviewRequest(target=target))
+
+
 ALWAYS = {
     ops.Interrupt: Action.INTERRUPT,
     ops.OverrideTurnContext: Action.CONFIGURE,
@@ -72,6 +84,11 @@ ALWAYS = {
     ops.SetThreadName: Action.RENAME,
     ops.RunUserShellCommand: Action.RUN_SHELL,
     ops.RefreshMcpServers: Action.REFRESH_MCP,
+    ops.ResolveElicitation: Action.ANSWER,
+    ops.ListMcpTools: Action.LIST_MCP,
+    ops.CleanBackgroundTerminals: Action.CLEAN_TERMINALS,
+    ops.Compact: Action.COMPACT,
+    ops.Review: Action.REVIEW,
     ops.Shutdown: Action.SHUT_DOWN,
 }
 BY_STATE = {
@@ -111,6 +128,10 @@ def test_each_op_has_its_decision_in_each_state(kind: type, runs: bool) -> None:
         (ops.SetThreadName(name="  "), False, True, CodexErrorCode.BAD_REQUEST),
         (ops.SetThreadName(name="x"), False, False, CodexErrorCode.OTHER),
         (ops.RunUserShellCommand(command=" "), False, True, CodexErrorCode.BAD_REQUEST),
+        (ops.Undo(), False, True, CodexErrorCode.OTHER),
+        (review(CustomTarget(instructions=" ")), False, True, CodexErrorCode.BAD_REQUEST),
+        (review(BaseBranchTarget(branch="")), True, True, CodexErrorCode.BAD_REQUEST),
+        (review(CommitTarget(sha=" ")), False, True, CodexErrorCode.BAD_REQUEST),
     ],
 )
 def test_what_cannot_be_done_is_refused_with_its_code(

@@ -23,17 +23,12 @@ from .stage import CONFIG, drain, open_stage, request_lines
 from .test_decisions import EVERY_OP
 
 UNSUPPORTED = (
-    ops.CleanBackgroundTerminals,
     ops.AddToHistory,
     ops.GetHistoryEntryRequest,
-    ops.ListMcpTools,
     ops.ListCustomPrompts,
     ops.ListSkills,
     ops.ListRemoteSkills,
     ops.DownloadRemoteSkill,
-    ops.Compact,
-    ops.Undo,
-    ops.Review,
     ops.DropMemories,
     ops.UpdateMemories,
     ops.ListModels,
@@ -64,7 +59,8 @@ async def test_unknown_op_and_elicitation_are_refused(mock_clock: MockClock) -> 
         await wait_all_tasks_blocked()
 
         assert sorted(drain(stage.thread)) == [
-            "Error bad_request: no MCP server has asked for an answer",
+            "Error bad_request: no such question with id 'elicitation s 1' is open; "
+            "it was answered or withdrawn",
             "Error bad_request: unknown op 'dance'; this version does not know it",
         ]
 

@@ -161,7 +161,7 @@ async def test_renames_wait_in_a_bounded_line_and_control_does_not_wait_for_them
             await stage.do(SetThreadName(name=str(number)))
         await wait_all_tasks_blocked()
         assert drain(stage.thread) == [
-            "Error other: Failed to set thread name: 64 other names wait to be set"
+            "Error other: Failed to set thread name: 64 others wait before it"
         ]
         response = await stage.begin("hi")
         response.say("x").complete()

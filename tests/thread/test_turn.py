@@ -20,7 +20,7 @@ from actors.models import (
     ReasoningContentDelta as RawDelta,
 )
 from actors.testing import ManualTool
-from actors.thread import turn as turn_module
+from actors.thread import regular
 from messages.content import InputImage, InputText, OutputText, TextInput
 from messages.events import (
     AgentReasoningSectionBreak,
@@ -456,7 +456,7 @@ async def test_turn_ends_when_it_makes_more_requests_than_a_turn_may(
     mock_clock: MockClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A model that never stops calling goes round in circles (L23)."""
-    monkeypatch.setattr(turn_module, "MAX_REQUESTS", 3)
+    monkeypatch.setattr(regular, "MAX_REQUESTS", 3)
     async with open_stage() as stage:
         response = await stage.begin()
         for _ in range(2):

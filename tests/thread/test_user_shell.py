@@ -8,7 +8,7 @@ import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from actors.testing import ManualTool
-from actors.thread import ThreadState, turns
+from actors.thread import ThreadState, user_commands
 from actors.tools import ToolContext
 from messages.content import InputText
 from messages.events import ExecCommandEnd, ShutdownComplete, TurnAborted, TurnComplete
@@ -25,7 +25,12 @@ class Shell:
     running: dict[str, trio.Event] = attrs.field(factory=dict)
 
     async def run(
-        self, command: str, context: ToolContext, *, record: Callable[[Message], object]
+        self,
+        command: str,
+        context: ToolContext,
+        *,
+        record: Callable[[Message], object],
+        policy: object,
     ) -> None:
         self.running[command] = trio.Event()
         try:
@@ -46,7 +51,7 @@ def message(text: str) -> Message:
 @pytest.fixture
 def shell(monkeypatch: pytest.MonkeyPatch) -> Shell:
     shell = Shell()
-    monkeypatch.setattr(turns, "run_user_shell", shell.run)
+    monkeypatch.setattr(user_commands, "run_user_shell", shell.run)
     return shell
 
 

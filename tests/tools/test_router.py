@@ -6,8 +6,9 @@ import attrs
 import pytest
 import trio
 
-from actors.tools import FatalToolError, ToolError, ToolOutput, ToolRouter
-from actors.tools.router import parse_arguments
+from actors.models import find_model_info
+from actors.tools import FatalToolError, Offer, RequestTools, ToolError, ToolOutput, ToolRouter
+from actors.tools.tool import parse_arguments
 from messages.content import InputText
 from messages.items import (
     CustomToolCall,
@@ -19,6 +20,7 @@ from messages.items import (
     LocalShellStatus,
     Message,
 )
+from messages.settings import ModeKind
 
 from .fakes import CALL, FakeContext, custom_call, function_call
 
@@ -30,7 +32,7 @@ class FakeTool:
     offered: bool = True
     does: object = ToolOutput(output="done", success=True)
 
-    def spec(self):
+    def spec(self, _offer):
         return {"name": self.name} if self.offered else None
 
     async def run(self, call, context):
@@ -42,13 +44,20 @@ class FakeTool:
         return self.does
 
 
+OFFER = Offer(model=find_model_info("scripted"))
+
+
+def fixed(tools, *sources) -> RequestTools:
+    return ToolRouter(tools, sources).for_request(OFFER)
+
+
 def answer(text: str) -> FunctionCallOutput:
     return FunctionCallOutput(call_id=CALL, output=text)
 
 
 async def dispatch(does: object, call=None):
     call = call or function_call("fake", "{}")
-    return await ToolRouter([FakeTool(does=does)]).dispatch(call, FakeContext())
+    return await fixed([FakeTool(does=does)]).dispatch(call, FakeContext())
 
 
 # --- finding the tool
@@ -58,7 +67,7 @@ def test_router_offers_tools_in_their_order_and_hides_those_that_are_only_unders
     """The order is the model's to see."""
     tools = [FakeTool("b"), FakeTool("hidden", offered=False), FakeTool("a")]
 
-    assert ToolRouter(tools).specs() == ({"name": "b"}, {"name": "a"})
+    assert fixed(tools).specs == ({"name": "b"}, {"name": "a"})
     assert repr(ToolRouter(tools)) == "<ToolRouter b, hidden, a>"
 
 
@@ -72,7 +81,7 @@ def test_router_refuses_two_tools_of_one_name():
 @pytest.mark.parametrize("offered", [True, False])
 def test_call_runs_beside_others_only_if_its_tool_is_parallel_and_offered(parallel, offered):
     """A name that is merely understood runs alone, as does one that nobody knows."""
-    router = ToolRouter([FakeTool(parallel=parallel, offered=offered)])
+    router = fixed([FakeTool(parallel=parallel, offered=offered)])
 
     assert router.is_parallel(function_call("fake", "{}")) == (parallel and offered)
     assert not router.is_parallel(function_call("other", "{}"))
@@ -80,7 +89,7 @@ def test_call_runs_beside_others_only_if_its_tool_is_parallel_and_offered(parall
 
 def test_function_and_custom_calls_are_read_as_calls():
     """With their names and texts as they are."""
-    router = ToolRouter([])
+    router = fixed([])
 
     function = FunctionCall(name="fake", arguments="{}", call_id=CALL)
     custom = CustomToolCall(name="fake", input="text", call_id=CALL)
@@ -92,7 +101,7 @@ def test_items_that_are_no_calls_are_not_read():
     """They are none of the router's business."""
     message = Message(role="assistant", content=(InputText(text="hello"),))
 
-    assert ToolRouter([]).parse(message) is None
+    assert fixed([]).parse(message) is None
 
 
 @pytest.mark.parametrize(
@@ -115,7 +124,7 @@ def test_local_shell_call_becomes_a_call_of_the_local_shell_tool(action, argumen
     """Its environment and user are not for the model to choose."""
     item = LocalShellCall(status=LocalShellStatus.COMPLETED, action=action, call_id=CALL, id="x")
 
-    call = ToolRouter([]).parse(item)
+    call = fixed([]).parse(item)
 
     assert call is not None
     assert (call.call_id, call.name, parse_arguments(call)) == (CALL, "local_shell", arguments)
@@ -126,7 +135,7 @@ def test_local_shell_call_without_call_id_goes_by_its_id():
     action = LocalShellAction(command=("ls",))
     item = LocalShellCall(status=LocalShellStatus.COMPLETED, action=action, id=CALL)
 
-    call = ToolRouter([]).parse(item)
+    call = fixed([]).parse(item)
 
     assert call is not None
     assert call.call_id == CALL
@@ -136,7 +145,7 @@ async def test_local_shell_call_without_any_id_is_answered_not_run():
     """The model reads why."""
     action = LocalShellAction(command=("ls",))
     item = LocalShellCall(status=LocalShellStatus.COMPLETED, action=action)
-    router = ToolRouter([FakeTool("local_shell")])
+    router = fixed([FakeTool("local_shell")])
     call = router.parse(item)
     assert call is not None
 
@@ -162,7 +171,7 @@ async def test_output_of_a_tool_is_the_answer_in_the_form_of_its_call():
 
 async def test_call_of_an_unknown_tool_is_answered():
     """In the words of the reference."""
-    router = ToolRouter([])
+    router = fixed([])
 
     assert await router.dispatch(function_call("nope", "{}"), FakeContext()) == answer(
         "unsupported call: nope"
@@ -270,12 +279,12 @@ async def test_crash_on_the_way_out_of_a_cancellation_is_logged(caplog):
 )
 def test_stopped_call_says_how_long_it_ran(name, elapsed, text):
     """Shells in their own words; at least a tenth of a second."""
-    assert ToolRouter([]).aborted(function_call(name, "{}"), elapsed) == answer(text)
+    assert fixed([]).aborted(function_call(name, "{}"), elapsed) == answer(text)
 
 
 def test_stopped_custom_call_is_answered_in_its_form():
     """As any custom call."""
-    assert ToolRouter([]).aborted(custom_call("fake", ""), 1) == CustomToolCallOutput(
+    assert fixed([]).aborted(custom_call("fake", ""), 1) == CustomToolCallOutput(
         call_id=CALL, output="aborted by user after 1.0s"
     )
 
@@ -308,3 +317,49 @@ def test_custom_call_of_a_function_tool_is_fatal():
         parse_arguments(custom_call("fake", "text"))
 
     assert caught.value.problem == "tool fake invoked with incompatible payload"
+
+
+# --- one request
+
+
+@attrs.define(eq=False)
+class FakeSource:
+    now: tuple = ()
+
+    def tools(self):
+        return self.now
+
+
+def test_tools_that_come_and_go_are_those_of_the_request():
+    """A request keeps what it began with; the next one sees what there is then."""
+    source = FakeSource((FakeTool("late"),))
+    router = ToolRouter([FakeTool("always")], [source])
+
+    first = router.for_request(OFFER)
+    source.now = ()
+    second = router.for_request(OFFER)
+
+    assert first.specs == ({"name": "always"}, {"name": "late"})
+    assert second.specs == ({"name": "always"},)
+    assert first.parse(FunctionCall(name="late", arguments="{}", call_id=CALL)) is not None
+
+
+def test_specs_are_built_anew_only_when_something_changed():
+    """Requests are many, and most are alike."""
+    source = FakeSource((FakeTool("late"),))
+    router = ToolRouter([FakeTool("always")], [source])
+    first = router.for_request(OFFER)
+
+    assert router.for_request(attrs.evolve(OFFER)) is first
+    source.now = (FakeTool("late"),)
+    assert router.for_request(OFFER) is not first
+    assert router.for_request(attrs.evolve(OFFER, mode=ModeKind.PLAN)) is not first
+
+
+def test_tool_of_a_source_never_shadows_another(caplog: pytest.LogCaptureFixture):
+    """The first of a name stays; the other is left out with a warning."""
+    mine, other = FakeTool("a"), FakeTool("a")
+    tools = ToolRouter([mine], [FakeSource((other,))]).for_request(OFFER)
+
+    assert tools.specs == ({"name": "a"},)
+    assert "tool 'a' is left out" in caplog.text
