@@ -41,7 +41,10 @@ def test_every_module_says_what_it_is_and_what_it_offers(name: str) -> None:
 
 def test_importing_does_no_work_and_loads_nothing_heavy() -> None:
     """What only some runs need is loaded when they need it."""
-    heavy = ("httpx2", "yaml", "rich", "cyclopts", "cattrs", "anyio", "ssl")
+    heavy = (
+        "httpx2", "yaml", "rich", "cyclopts", "cattrs", "anyio", "ssl",
+        "mcp", "pydantic", "watchfiles",
+    )  # fmt: skip
     code = f"import sys, actors; print(*[m for m in {heavy} if m in sys.modules])"
 
     loaded = subprocess.run(

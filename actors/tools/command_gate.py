@@ -28,7 +28,7 @@ from actors.safety import (
     retry_allowed,
 )
 from messages.content import InputText
-from messages.events import ExecApprovalRequest, WarningEvent
+from messages.events import ExecApprovalRequest, ExecCommandStatus, WarningEvent
 from messages.ids import CallId
 from messages.items import Message
 from messages.ops import ApprovedExecpolicyAmendment, ReviewDecision, ReviewDecisionKind
@@ -127,6 +127,11 @@ class CommandRefused(ToolsError):  # noqa: N818 -- a condition that the caller t
         super().__init__(text, declined)
         self.text = text
         self.declined = declined
+
+    @property
+    def status(self) -> ExecCommandStatus:
+        """How the command ended, for clients."""
+        return ExecCommandStatus.DECLINED if self.declined else ExecCommandStatus.FAILED
 
     def __str__(self) -> str:
         return self.text

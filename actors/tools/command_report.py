@@ -22,7 +22,7 @@ from .parsed_command import parse_command
 from .process import ProcessResult
 from .tool import ToolContext
 
-__all__ = ["CommandReport", "decode_output", "interruption"]
+__all__ = ["CommandBlock", "CommandReport", "decode_output", "interruption", "with_line"]
 
 _ABORTED: Final = "command aborted by user"
 """What a stopped command's end says.  Source: Codex, ``tasks/user_shell.rs``."""
@@ -47,29 +47,32 @@ def interruption(error: BaseException | None) -> str:
     return _ABORTED
 
 
-@attrs.define(eq=False)
-class CommandReport:
-    """
-    Tells clients about one command; a block whose begin and end are those of the command.
+def with_line(text: str, line: str) -> str:
+    """Put *line* below *text*."""
+    return f"{text}\n{line}" if text and not text.endswith("\n") else text + line
 
-    Promise: whoever enters it has told a begin, and whoever leaves it, in whichever
-    way, one end.  A block left by an exception tells that the command was broken off, with
-    what it had written until then.
+
+@attrs.define(eq=False)
+class CommandBlock:
+    """
+    Tells clients of one command: a begin when its block is entered, its output, one end.
 
     Attributes:
         command: As it is shown and approved.
         cwd: Where it runs, absolute.
-        output: What it wrote so far; give it to `run_process`.
+        source: Who wants it to run.
+        process_id: What the model calls it by; None when it cannot outlive its call.
+        ended: Whether its end was told.
     """
 
     context: ToolContext
     call_id: CallId
     command: tuple[str, ...]
     cwd: str
-    source: ExecCommandSource = ExecCommandSource.AGENT
-    output: ProcessOutput = attrs.field(factory=ProcessOutput, init=False)
+    source: ExecCommandSource = attrs.field(default=ExecCommandSource.AGENT, kw_only=True)
+    process_id: str | None = attrs.field(default=None, kw_only=True)
     parsed: tuple[ParsedCommand, ...] = attrs.field(init=False)
-    _ended: bool = attrs.field(default=False, init=False)
+    ended: bool = attrs.field(default=False, init=False)
 
     def __attrs_post_init__(self) -> None:
         self.parsed = parse_command(self.command)
@@ -83,6 +86,7 @@ class CommandReport:
                 cwd=self.cwd,
                 parsed_cmd=self.parsed,
                 source=self.source,
+                process_id=self.process_id,
             )
         )
         return self
@@ -93,65 +97,55 @@ class CommandReport:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if not self._ended:
-            self.break_off(interruption(error))
+        self.leave(error)
 
-    def tell_output(self, stream: ExecOutputStream, piece: bytes) -> None:
-        """Tell a piece of output; fits `run_process`."""
-        self.context.emit(ExecCommandOutputDelta(call_id=self.call_id, stream=stream, chunk=piece))
-
-    def end(self, result: ProcessResult, formatted: str) -> None:
-        """Tell how it ended, and what the model reads of it."""
-        ok = result.exit_code == 0
-        self._end(
-            exit_code=result.exit_code,
-            status=ExecCommandStatus.COMPLETED if ok else ExecCommandStatus.FAILED,
-            stdout=decode_output(result.stdout),
-            stderr=decode_output(result.stderr),
-            aggregated=decode_output(result.aggregated),
-            duration=result.duration,
-            formatted=formatted,
-        )
+    def leave(self, error: BaseException | None) -> None:
+        """See to the end when the block is left; *error* is what it was left by."""
+        raise NotImplementedError
 
     def fail(self, text: str, status: ExecCommandStatus = ExecCommandStatus.FAILED) -> None:
         """Tell that it never ran, and why."""
-        self._end(
+        self.tell_end(
             exit_code=_NO_EXIT_CODE,
             status=status,
-            stdout="",
             stderr=text,
             aggregated=text,
-            duration=0.0,
             formatted=text,
         )
 
-    def break_off(self, why: str) -> None:
+    def stop(self, why: str, *, stdout: str, stderr: str, aggregated: str, duration: float) -> None:
         """Tell that it was stopped, and why; its output until then stays in the end."""
-        stdout, stderr = decode_output(self.output.stdout), decode_output(self.output.stderr)
-        before = decode_output(self.output.aggregated())
-        self._end(
+        self.tell_end(
             exit_code=_NO_EXIT_CODE,
             status=ExecCommandStatus.FAILED,
             stdout=stdout,
-            stderr=_with_line(stderr, why),
-            aggregated=_with_line(before, why),
-            duration=0.0,
+            stderr=with_line(stderr, why),
+            aggregated=with_line(aggregated, why),
+            duration=duration,
             formatted=why,
         )
 
-    def _end(
+    def tell_end(
         self,
         *,
         exit_code: int,
-        status: ExecCommandStatus,
-        stdout: str,
-        stderr: str,
         aggregated: str,
-        duration: float,
         formatted: str,
+        status: ExecCommandStatus | None = None,
+        stdout: str = "",
+        stderr: str = "",
+        duration: float = 0.0,
     ) -> None:
-        assert not self._ended, "a command has one end"
-        self._ended = True
+        """
+        Tell the one end.
+
+        Args:
+            status: None for what the exit code says.
+            duration: Seconds.
+        """
+        assert not self.ended, "a command has one end"
+        self.ended = True
+        by_code = ExecCommandStatus.FAILED if exit_code else ExecCommandStatus.COMPLETED
         self.context.emit(
             ExecCommandEnd(
                 call_id=self.call_id,
@@ -160,17 +154,55 @@ class CommandReport:
                 cwd=self.cwd,
                 parsed_cmd=self.parsed,
                 source=self.source,
+                process_id=self.process_id,
                 stdout=stdout,
                 stderr=stderr,
                 aggregated_output=aggregated,
                 exit_code=exit_code,
                 duration=Seconds(duration),
                 formatted_output=formatted,
-                status=status,
+                status=status or by_code,
             )
         )
 
 
-def _with_line(text: str, line: str) -> str:
-    """Put *line* below *text*."""
-    return f"{text}\n{line}" if text and not text.endswith("\n") else text + line
+@attrs.define(eq=False)
+class CommandReport(CommandBlock):
+    """
+    Tells clients of a command that ends with its call.
+
+    Promise: whoever enters it has told a begin, and whoever leaves it, in whichever
+    way, one end.  A block left by an exception tells that the command was broken off, with
+    what it had written until then.
+
+    Attributes:
+        output: What it wrote so far; give it to `run_process`.
+    """
+
+    output: ProcessOutput = attrs.field(factory=ProcessOutput, init=False)
+
+    def leave(self, error: BaseException | None) -> None:
+        """Tell that it was broken off, unless its end was told."""
+        if not self.ended:
+            self.stop(
+                interruption(error),
+                stdout=decode_output(self.output.stdout),
+                stderr=decode_output(self.output.stderr),
+                aggregated=decode_output(self.output.aggregated()),
+                duration=0.0,
+            )
+
+    def tell_output(self, stream: ExecOutputStream, piece: bytes) -> None:
+        """Tell a piece of output; fits `run_process`."""
+        self.context.emit(ExecCommandOutputDelta(call_id=self.call_id, stream=stream, chunk=piece))
+
+    def end(self, result: ProcessResult, formatted: str) -> None:
+        """Tell how it ended, and what the model reads of it."""
+        self.tell_end(
+            exit_code=result.exit_code,
+            stdout=decode_output(result.stdout),
+            stderr=decode_output(result.stderr),
+            aggregated=decode_output(result.aggregated),
+            duration=result.duration,
+            formatted=formatted,
+        )

@@ -21,7 +21,7 @@ from .exec_report import SessionReport
 from .exec_session import END, ExecSession
 from .exec_sessions import ExecSessions
 from .exec_text import SessionAnswer
-from .shell import PatchInterceptor
+from .patch import Patcher
 from .tool import Offer, ToolCall, ToolContext, ToolOutput, parse_arguments
 
 __all__ = ["ExecCommandTool"]
@@ -124,7 +124,7 @@ class ExecCommandTool:
     environ: Mapping[str, str] = attrs.field(repr=False)
     environment_policy: EnvironmentPolicy = attrs.field(factory=EnvironmentPolicy, repr=False)
     shell: str
-    patcher: PatchInterceptor | None = None
+    patcher: Patcher | None = None
 
     name: str = attrs.field(default="exec_command", init=False)
     parallel: bool = attrs.field(default=True, init=False)
@@ -165,7 +165,9 @@ class ExecCommandTool:
             if patched is not None:
                 return patched
         with self.sessions.reserved(context.world.random) as number:
-            report = SessionReport(context, call.call_id, request.argv, request.cwd, str(number))
+            report = SessionReport(
+                context, call.call_id, request.argv, request.cwd, process_id=str(number)
+            )
             with report:
                 return await self._run(_Start(self, request, report, number))
 
@@ -176,7 +178,7 @@ class ExecCommandTool:
             )
             return start.answer(session)
         except CommandRefused as refusal:
-            start.report.fail(refusal.text, declined=refusal.declined)
+            start.report.fail(refusal.text, refusal.status)
             return ToolOutput(output=refusal.text, success=False)
         except SpawnError as error:
             text = f"execution error: {error}"

@@ -1,13 +1,12 @@
 """The shell tools: run a command for the model, when policy or a person allows it."""
 
-from collections.abc import Mapping, Sequence
-from typing import Final, Protocol
+from collections.abc import Mapping
+from typing import Final
 
 import attrs
 
 from actors.rollout import formatted_truncate_text
 from actors.safety import looks_denied
-from messages.events import ExecCommandStatus
 from messages.tool_settings import EnvironmentPolicy
 from messages.value import Json
 
@@ -17,11 +16,12 @@ from .command_gate import CommandGate, CommandRefused, CommandRequest, Launch, c
 from .command_report import CommandReport, decode_output
 from .environment import command_environment
 from .errors import SpawnError, ToolError
+from .patch import Patcher
 from .process import ProcessResult, run_process
 from .shell_arguments import ShellRequest, read_shell_request
 from .tool import Offer, ToolCall, ToolContext, ToolOutput, parse_arguments
 
-__all__ = ["PatchInterceptor", "ShellSession", "ShellTool", "shell_tools"]
+__all__ = ["ShellSession", "ShellTool", "shell_tools"]
 
 _OFFERED: Final = "shell"
 
@@ -68,22 +68,6 @@ _PARAMETERS: Final = {
 }
 
 
-class PatchInterceptor(Protocol):
-    """Applies the patches that models try to apply by a command."""
-
-    async def intercept(
-        self,
-        argv: Sequence[str],
-        *,
-        cwd: str,
-        call: ToolCall,
-        tool_name: str,
-        context: ToolContext,
-    ) -> ToolOutput | None:
-        """Do it and say how it went; None when the command is no patch."""
-        ...
-
-
 @attrs.frozen(kw_only=True, eq=False)
 class ShellSession:
     """
@@ -102,7 +86,7 @@ class ShellSession:
     environ: Mapping[str, str] = attrs.field(repr=False)
     environment_policy: EnvironmentPolicy
     shell: str
-    patcher: PatchInterceptor | None = None
+    patcher: Patcher | None = None
     enabled: bool = True
 
     async def intercept(
@@ -216,8 +200,7 @@ class ShellTool:
         try:
             result = await self.session.run(request, report, context)
         except CommandRefused as refusal:
-            status = ExecCommandStatus.DECLINED if refusal.declined else ExecCommandStatus.FAILED
-            report.fail(refusal.text, status)
+            report.fail(refusal.text, refusal.status)
             return ToolOutput(output=refusal.text, success=False)
         except SpawnError as error:
             text = f"execution error: {error}"
@@ -241,7 +224,7 @@ def shell_tools(
     environ: Mapping[str, str],
     environment_policy: EnvironmentPolicy | None = None,
     shell: str,
-    patcher: PatchInterceptor | None = None,
+    patcher: Patcher | None = None,
     enabled: bool = True,
 ) -> tuple[ShellTool, ...]:
     """

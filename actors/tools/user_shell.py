@@ -54,7 +54,7 @@ async def run_user_shell(
     env = command_environment(variables, policy or EnvironmentPolicy(), context.thread_id)
     argv = (choose_shell(variables), "-lc", command)
     call_id = CallId(context.world.new_id())
-    report = CommandReport(context, call_id, argv, context.cwd, ExecCommandSource.USER_SHELL)
+    report = CommandReport(context, call_id, argv, context.cwd, source=ExecCommandSource.USER_SHELL)
     with report:
         try:
             result = await run_process(
