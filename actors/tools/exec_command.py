@@ -23,6 +23,7 @@ from .exec_sessions import ExecSessions
 from .exec_text import SessionAnswer
 from .patch import Patcher
 from .tool import Offer, ToolCall, ToolContext, ToolOutput, parse_arguments
+from .tool_spec import WORKDIR_AND_RIGHTS, function_spec
 
 __all__ = ["ExecCommandTool"]
 
@@ -50,12 +51,8 @@ _DESCRIPTION: Final = (
     "`workdir` rather than changing directory in the script."
 )
 
-_PARAMETERS: Final = {
+_PARAMETERS: Final[Mapping[str, Json]] = {
     "cmd": {"type": "string", "description": "The script."},
-    "workdir": {
-        "type": "string",
-        "description": "Where to run it; relative paths start at the turn's working directory.",
-    },
     "shell": {
         "type": "string",
         "description": "Program that runs the script; the user's own shell when not given.",
@@ -79,21 +76,7 @@ _PARAMETERS: Final = {
         "description": "Room for its output in the answer, in tokens; 10000 when not given. The "
         "middle of what is longer is left out.",
     },
-    "sandbox_permissions": {
-        "type": "string",
-        "enum": ["use_default", "require_escalated"],
-        "description": "require_escalated asks the user to let it run without a sandbox.",
-    },
-    "justification": {
-        "type": "string",
-        "description": "For require_escalated: one sentence that tells the user why.",
-    },
-    "prefix_rule": {
-        "type": "array",
-        "items": {"type": "string"},
-        "description": "For require_escalated: first words of the commands that the user may "
-        'allow from now on, for example ["git", "pull"].',
-    },
+    **WORKDIR_AND_RIGHTS,
 }
 
 
@@ -133,18 +116,7 @@ class ExecCommandTool:
         """Describe it to the model, where sessions are wanted."""
         if not (offer.features.shell_tool and offer.features.unified_exec):
             return None
-        return {
-            "type": "function",
-            "name": self.name,
-            "description": _DESCRIPTION,
-            "strict": False,
-            "parameters": {
-                "type": "object",
-                "properties": _PARAMETERS,
-                "required": ["cmd"],
-                "additionalProperties": False,
-            },
-        }
+        return function_spec(self.name, _DESCRIPTION, _PARAMETERS, "cmd")
 
     async def run(self, call: ToolCall, context: ToolContext) -> ToolOutput:
         """

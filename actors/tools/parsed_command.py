@@ -20,6 +20,9 @@ __all__ = ["parse_command"]
 
 _Words: TypeAlias = tuple[str, ...]
 
+_LONGEST: Final = 64 * 1024
+"""Characters of a script that are read; everything else of the thread waits meanwhile."""
+
 _LINES: Final = re.compile(r"\d+(,\d+)?p")
 _NUMBER_FLAG: Final = re.compile(r"-[nc]?\+?\d+")
 
@@ -48,7 +51,8 @@ def parse_command(argv: Sequence[str]) -> tuple[ParsedCommand, ...]:
     Say what a command does, part by part.
 
     For display only, never a basis for permission: it goes by names, and a name may lie.
-    A command with one part that is not understood is not understood as a whole.
+    A command with one part that is not understood is not understood as a whole, and so is
+    a script of more than 64 KiB.
 
     Returns:
         Never empty; equal neighbours are told once.
@@ -58,9 +62,14 @@ def parse_command(argv: Sequence[str]) -> tuple[ParsedCommand, ...]:
     """
     script = shell_script(argv)
     whole = shlex.join(argv) if script is None else script
-    commands = (tuple(argv),) if script is None else plain_commands(script, globs=True)
-    parsed = _parse_all(commands or ())
+    parsed = _parse_all(_commands(argv, script))
     return tuple(parsed) if parsed else (UnknownCommand(cmd=whole),)
+
+
+def _commands(argv: Sequence[str], script: str | None) -> Sequence[_Words]:
+    if script is None:
+        return (tuple(argv),)
+    return () if len(script) > _LONGEST else plain_commands(script, globs=True) or ()
 
 
 def _parse_all(commands: Sequence[_Words]) -> list[ParsedCommand]:

@@ -20,6 +20,7 @@ from .patch import Patcher
 from .process import ProcessResult, run_process
 from .shell_arguments import ShellRequest, read_shell_request
 from .tool import Offer, ToolCall, ToolContext, ToolOutput, parse_arguments
+from .tool_spec import WORKDIR_AND_RIGHTS, function_spec
 
 __all__ = ["ShellSession", "ShellTool", "shell_tools"]
 
@@ -36,35 +37,17 @@ _DESCRIPTION: Final = (
     "background is ended too."
 )
 
-_PARAMETERS: Final = {
+_PARAMETERS: Final[Mapping[str, Json]] = {
     "command": {
         "type": "array",
         "items": {"type": "string"},
         "description": "The words of the command.",
     },
-    "workdir": {
-        "type": "string",
-        "description": "Where to run it; relative paths start at the turn's working directory.",
-    },
     "timeout_ms": {
         "type": "number",
         "description": "Milliseconds after which it is ended; 10000 when not given.",
     },
-    "sandbox_permissions": {
-        "type": "string",
-        "enum": ["use_default", "require_escalated"],
-        "description": "require_escalated asks the user to let it run without a sandbox.",
-    },
-    "justification": {
-        "type": "string",
-        "description": "For require_escalated: one sentence that tells the user why.",
-    },
-    "prefix_rule": {
-        "type": "array",
-        "items": {"type": "string"},
-        "description": 'For require_escalated: first words, such as ["git", "pull"], of '
-        "commands that the user may allow once and for all.",
-    },
+    **WORKDIR_AND_RIGHTS,
 }
 
 
@@ -159,18 +142,7 @@ class ShellTool:
         features = offer.features
         if self.name != _OFFERED or not features.shell_tool or features.unified_exec:
             return None
-        return {
-            "type": "function",
-            "name": self.name,
-            "description": _DESCRIPTION,
-            "strict": False,
-            "parameters": {
-                "type": "object",
-                "properties": _PARAMETERS,
-                "required": ["command"],
-                "additionalProperties": False,
-            },
-        }
+        return function_spec(self.name, _DESCRIPTION, _PARAMETERS, "command")
 
     async def run(self, call: ToolCall, context: ToolContext) -> ToolOutput:
         """

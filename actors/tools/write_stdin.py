@@ -1,5 +1,6 @@
 """The tool that types into a process that was left running, or looks what it wrote."""
 
+from collections.abc import Mapping
 from typing import Final
 
 import attrs
@@ -14,6 +15,7 @@ from .exec_session import ExecSession
 from .exec_sessions import ExecSessions
 from .exec_text import SessionAnswer
 from .tool import Offer, ToolCall, ToolContext, ToolOutput, parse_arguments
+from .tool_spec import function_spec
 
 __all__ = ["WriteStdinTool"]
 
@@ -22,7 +24,7 @@ _DESCRIPTION: Final = (
     "the last answer. Without `chars` it only waits and looks."
 )
 
-_PARAMETERS: Final = {
+_PARAMETERS: Final[Mapping[str, Json]] = {
     "session_id": {"type": "number", "description": "From the answer of exec_command."},
     "chars": {
         "type": "string",
@@ -68,18 +70,7 @@ class WriteStdinTool:
         """Describe it to the model, where sessions are wanted."""
         if not (offer.features.shell_tool and offer.features.unified_exec):
             return None
-        return {
-            "type": "function",
-            "name": self.name,
-            "description": _DESCRIPTION,
-            "strict": False,
-            "parameters": {
-                "type": "object",
-                "properties": _PARAMETERS,
-                "required": ["session_id"],
-                "additionalProperties": False,
-            },
-        }
+        return function_spec(self.name, _DESCRIPTION, _PARAMETERS, "session_id")
 
     async def run(self, call: ToolCall, context: ToolContext) -> ToolOutput:
         """

@@ -8,9 +8,10 @@ from messages.events import CollabCloseBegin, CollabCloseEnd
 from messages.value import Json
 
 from ..tool import Offer, ToolCall, ToolContext, ToolOutput, parse_arguments
+from ..tool_spec import function_spec
 from .agent_input import read_agent_id
 from .control import AgentControl, ParentTurn
-from .replies import function_spec, refusals, reply, status_json
+from .replies import refusals, reply, status_json
 
 __all__ = ["CloseAgentTool"]
 

@@ -1,6 +1,6 @@
 """What the agent tools give back to the model: JSON of results, texts of refusals."""
 
-from collections.abc import Generator, Mapping
+from collections.abc import Generator
 from contextlib import contextmanager
 
 import orjson
@@ -13,7 +13,7 @@ from ..errors import ToolError
 from ..tool import ToolOutput
 from .errors import AgentError, AgentFailed, AgentLimitReached
 
-__all__ = ["function_spec", "refusals", "reply", "status_json"]
+__all__ = ["refusals", "reply", "status_json"]
 
 
 def reply(success: bool | None = True, /, **members: Json) -> ToolOutput:  # noqa: FBT001, FBT002 -- beside keyword members of any name
@@ -42,21 +42,3 @@ def refusals(doing: str = "collab tool failed") -> Generator[None]:
     except AgentError as error:
         vague = isinstance(error, AgentFailed | AgentLimitReached)
         raise ToolError(f"{doing}: {error}" if vague else str(error)) from error
-
-
-def function_spec(
-    name: str, description: str, properties: Mapping[str, Json], *required: str
-) -> Json:
-    """Describe a function tool to the model."""
-    return {
-        "type": "function",
-        "name": name,
-        "description": description,
-        "strict": False,
-        "parameters": {
-            "type": "object",
-            "properties": properties,
-            "required": list(required),
-            "additionalProperties": False,
-        },
-    }

@@ -10,9 +10,10 @@ from messages.value import Json
 
 from ..tool import Offer, ToolCall, ToolContext, ToolOutput, parse_arguments
 from ..tool_arguments import unfit
+from ..tool_spec import function_spec
 from .agent_input import INPUT_PROPERTIES, preview, read_agent_id, read_input
 from .control import AgentControl, ParentTurn
-from .replies import function_spec, refusals, reply
+from .replies import refusals, reply
 
 __all__ = ["SendInputTool"]
 

@@ -12,9 +12,10 @@ from messages.value import Json
 from ..errors import ToolError
 from ..tool import Offer, ToolCall, ToolContext, ToolOutput, parse_arguments
 from ..tool_arguments import optional_text
+from ..tool_spec import function_spec
 from .agent_input import INPUT_PROPERTIES, preview, read_input
 from .control import AgentControl, ParentTurn
-from .replies import function_spec, refusals, reply
+from .replies import refusals, reply
 from .roles import OFFERED_ROLES, AgentRole
 
 __all__ = ["SpawnAgentTool"]

@@ -13,9 +13,10 @@ from messages.value import Json
 from ..errors import ToolError
 from ..tool import Offer, ToolCall, ToolContext, ToolOutput, parse_arguments
 from ..tool_arguments import read_list, unfit
+from ..tool_spec import function_spec
 from .agent_input import to_agent_id
 from .control import AgentControl, ParentTurn
-from .replies import function_spec, reply, status_json
+from .replies import reply, status_json
 
 __all__ = ["DEFAULT_TIMEOUT_MS", "MAX_TIMEOUT_MS", "MIN_TIMEOUT_MS", "WaitTool"]
 

@@ -1,5 +1,6 @@
 """The patch tool, in both forms that models know."""
 
+from collections.abc import Mapping
 from typing import Final, assert_never
 
 import attrs
@@ -9,12 +10,18 @@ from messages.value import Json
 
 from ..errors import ToolError
 from ..tool import CustomPayload, Offer, ToolCall, ToolContext, ToolOutput, parse_arguments
+from ..tool_spec import function_spec
 from .patcher import Patcher
 from .wording import FREEFORM_DESCRIPTION, FUNCTION_DESCRIPTION, GRAMMAR
 
 __all__ = ["ApplyPatchTool"]
 
 _NAME: Final = "apply_patch"
+
+
+_PARAMETERS: Final[Mapping[str, Json]] = {
+    "input": {"type": "string", "description": "The whole text of the patch."}
+}
 
 
 @attrs.frozen
@@ -44,7 +51,7 @@ class ApplyPatchTool:
             case PatchForm.FREEFORM:
                 return _freeform_spec()
             case PatchForm.FUNCTION:
-                return _function_spec()
+                return function_spec(_NAME, FUNCTION_DESCRIPTION, _PARAMETERS, "input")
             case _:
                 assert_never(form)
 
@@ -79,21 +86,4 @@ def _freeform_spec() -> Json:
         "name": _NAME,
         "description": FREEFORM_DESCRIPTION,
         "format": {"type": "grammar", "syntax": "lark", "definition": GRAMMAR},
-    }
-
-
-def _function_spec() -> Json:
-    return {
-        "type": "function",
-        "name": _NAME,
-        "description": FUNCTION_DESCRIPTION,
-        "strict": False,
-        "parameters": {
-            "type": "object",
-            "properties": {
-                "input": {"type": "string", "description": "The whole text of the patch."}
-            },
-            "required": ["input"],
-            "additionalProperties": False,
-        },
     }

@@ -16,9 +16,27 @@ def unified_diff(old: str, new: str, *, context: int) -> str:
     Args:
         context: How many unchanged lines to show around a change.
     """
+    if not old or not new:
+        return _whole("+" if new else "-", old or new)
     a, b = split_lines(old), split_lines(new)
     groups = _grouped(changed_lines(a, b), context)
     return "".join(piece for group in groups for piece in _hunk(a, b, group, context))
+
+
+def _whole(mark: str, text: str) -> str:
+    """
+    Return the one hunk in which a whole text comes or goes.
+
+    There is nothing to compare and may be much to say: line by line, a deleted file of
+    30 MB takes a quarter of a minute.
+    """
+    if not text:
+        return ""
+    lines = text.removesuffix("\n")
+    there = _range(0, lines.count("\n") + 1)
+    ranges = f"-{there} +0,0" if mark == "-" else f"-0,0 +{there}"
+    end = "\n" if text.endswith("\n") else "\n" + _NO_LINE_END
+    return f"@@ {ranges} @@\n{mark}" + lines.replace("\n", f"\n{mark}") + end
 
 
 def split_lines(text: str) -> list[str]:
