@@ -12,6 +12,9 @@ __all__ = ["OutputBuffer", "ProcessOutput"]
 OUTPUT_LIMIT_BYTES: Final = 1024 * 1024
 """Kept of each stream, and of both together.  Source: Codex, ``exec.rs``."""
 
+_BLOCK_BYTES: Final = 8192
+"""Pieces of output are put together until they are this long."""
+
 
 @attrs.define(eq=False)
 class OutputBuffer:
@@ -30,8 +33,8 @@ class OutputBuffer:
     total_bytes: int = attrs.field(default=0, init=False)
     _head: bytearray = attrs.field(factory=bytearray, init=False)
     # Invariant: holds the last limit_bytes // 2 of what did not fit into the head, or all
-    # of that, and at most one chunk more.
-    _tail: deque[bytes] = attrs.field(factory=deque[bytes], init=False)
+    # of that, and at most one block and one chunk more.
+    _tail: deque[bytearray] = attrs.field(factory=deque[bytearray], init=False)
     _tail_bytes: int = attrs.field(default=0, init=False)
 
     @property
@@ -48,8 +51,11 @@ class OutputBuffer:
             chunk = chunk[room:]
         if not chunk:
             return
-        self._tail.append(chunk)
         self._tail_bytes += len(chunk)
+        if self._tail and len(self._tail[-1]) < _BLOCK_BYTES:
+            self._tail[-1] += chunk  # many tiny pieces would cost far more than they hold
+        else:
+            self._tail.append(bytearray(chunk))
         while self._tail_bytes - len(self._tail[0]) >= self.limit_bytes // 2:
             self._tail_bytes -= len(self._tail.popleft())
             if not self._tail:

@@ -1,5 +1,7 @@
 """Output within a limit: the beginning and the end stay."""
 
+from unittest.mock import patch
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -27,13 +29,23 @@ def test_buffer_keeps_the_ends_and_counts_the_rest_for_any_pieces(chunks, limit,
 
 
 @given(chunks=CHUNKS, limit=st.integers(0, 60))
-def test_buffer_holds_no_more_than_its_limit_and_one_piece(chunks, limit):
+def test_buffer_holds_no_more_than_its_limit_one_block_and_one_piece(chunks, limit):
     """A command that writes for ever costs no more memory than one that writes for a while."""
-    buffer = OutputBuffer(limit)
-    for chunk in chunks:
-        buffer.append(chunk)
+    with patch("actors.tools.capture._BLOCK_BYTES", 8):
+        buffer = OutputBuffer(limit)
+        for chunk in chunks:
+            buffer.append(chunk)
 
-    assert len(buffer._head) + sum(map(len, buffer._tail)) <= limit + 20
+    assert len(buffer._head) + sum(map(len, buffer._tail)) <= limit + 8 + 20
+
+
+def test_tiny_pieces_are_put_together():
+    """Each object costs more than a piece of one byte holds."""
+    buffer = OutputBuffer(100_000)
+    for _ in range(200_000):
+        buffer.append(b"x")
+
+    assert len(buffer._tail) < 10
 
 
 @given(
