@@ -40,8 +40,10 @@ _APPROVALS: Final = {
         "who decides whether it runs without it."
     ),
     AskForApproval.ON_REQUEST: (
-        "Approval policy: on-request. Ask for more rights with a command only when the task "
-        "cannot be done without them, and say why."
+        "Approval policy: on-request. Commands run inside the sandbox without asking. One that "
+        "cannot do its work in there may be called with `sandbox_permissions` set to "
+        '"require_escalated" and a `justification` of one sentence; the user is asked then. Do '
+        "that only when the task cannot be done otherwise."
     ),
 }
 
@@ -191,9 +193,11 @@ def _writable_roots(policy: SandboxPolicy, cwd: str) -> tuple[str, ...]:
     if not isinstance(policy, WorkspaceWrite):
         return ()
     roots = [f"`{root}`" for root in (cwd, *policy.writable_roots)]
-    if len(roots) == 1:
-        return (f" The writable root is {roots[0]}.",)
-    return (f" The writable roots are {', '.join(roots)}.",)
+    which = "root is" if len(roots) == 1 else "roots are"
+    lines = [f" The writable {which} {', '.join(roots)}."]
+    if not (policy.exclude_slash_tmp and policy.exclude_tmpdir_env_var):
+        lines.append(" Folders for temporary files are writable, too.")
+    return (*lines, " Version control data (`.git`) stays read-only.")
 
 
 def _collaboration(mode: CollaborationMode) -> tuple[Message, ...]:
