@@ -36,6 +36,9 @@ _Piece: TypeAlias = tuple[str, str]
 
 _NOT_PLAIN: Final = "not plain"
 
+_LONGEST: Final = 128 * 1024
+"""Characters; Linux takes no longer word, and reading one would hold up everybody."""
+
 
 def shell_script(argv: Sequence[str]) -> str | None:
     """Find the script in ``bash -lc <script>`` and its like; None when it is none of them."""
@@ -59,11 +62,13 @@ def plain_commands(script: str, *, globs: bool = False) -> tuple[tuple[str, ...]
 
     Returns:
         The commands in order, never empty, none of them empty; or None for a script
-        that is not plain.
+        that is not plain, or longer than any that could run.
 
     Source:
         Codex, ``try_parse_word_only_commands_sequence``, which asks a grammar of bash.
     """
+    if len(script) > _LONGEST:
+        return None
     commands: list[tuple[str, ...]] = []
     words: list[list[_Piece]] = [[]]
     last = ""

@@ -140,3 +140,11 @@ def test_words_of_plain_commands_are_those_of_bash(arguments, operator):
 
     expected = [part for _, *words in commands for part in (str(len(words)), *words)]
     assert output.decode().split("\0")[:-1] == expected
+
+
+def test_script_longer_than_any_word_of_a_command_is_not_read() -> None:
+    """It could not run, and reading it would take seconds."""
+    longest = "echo a; " * (128 * 1024 // 8)
+
+    assert plain_commands(longest) is not None
+    assert plain_commands(longest + "echo b") is None

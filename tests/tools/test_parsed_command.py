@@ -83,6 +83,14 @@ def test_script_with_a_part_that_is_not_understood_is_unknown_as_a_whole(script)
     assert parse_command(["bash", "-lc", script]) == (UnknownCommand(cmd=script),)
 
 
+def test_script_that_takes_long_to_read_is_unknown():
+    """Whoever waits for it would wait for more than it is worth."""
+    short, long = "cat a; " * 9_000, "cat a; " * 10_000
+
+    assert parse_command(["bash", "-lc", short]) == (read("cat a", "a"),)
+    assert parse_command(["bash", "-lc", long]) == (UnknownCommand(cmd=long),)
+
+
 def test_command_without_a_shell_is_one_part():
     """Its words are shown quoted."""
     assert parse_command(["cat", "my file"]) == (read("cat 'my file'", "my file"),)

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from actors.tools.patch.comparison import Change, changed_lines
-from actors.tools.patch.unified import unified_diff
+from actors.tools.patch.unified import split_lines, unified_diff
 
 
 def rebuilt(old: list[str], new: list[str]) -> list[str]:
@@ -74,3 +74,20 @@ def test_hunks_read_like_those_of_diff() -> None:
     assert unified_diff("a\nb\n", "", context=3) == "@@ -1,2 +0,0 @@\n-a\n-b\n"
     assert unified_diff("a\n", "a\n", context=3) == ""
     assert unified_diff("x\u2028y\n", "x\n", context=3) == "@@ -1 +1 @@\n-x\u2028y\n+x\n"
+
+
+@given(st.text("a\n\r\u2028"))
+@settings(deadline=None)
+def test_whole_text_comes_and_goes_as_line_by_line(text: str) -> None:
+    """The short way for it says what the long way would."""
+    lines = split_lines(text)
+    for mark, diff in (
+        ("+", unified_diff("", text, context=3)),
+        ("-", unified_diff(text, "", context=3)),
+    ):
+        head, _, body = diff.partition("\n")
+        there = "1" if len(lines) == 1 else f"1,{len(lines)}"
+        expected = f"@@ -0,0 +{there} @@" if mark == "+" else f"@@ -{there} +0,0 @@"
+        assert head == (expected if text else "")
+        end = "" if not text or text.endswith("\n") else "\n\\ No newline at end of file\n"
+        assert body == "".join(mark + line for line in lines) + end
