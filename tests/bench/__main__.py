@@ -11,7 +11,15 @@ import argparse
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
-from . import bench_codec, bench_kernel, bench_memory, bench_resume, bench_rollout, bench_threads
+from . import (
+    bench_codec,
+    bench_interrupt,
+    bench_kernel,
+    bench_memory,
+    bench_resume,
+    bench_rollout,
+    bench_threads,
+)
 from .line import Line, line_from, table
 
 __all__ = ["GROUPS", "main"]
@@ -50,6 +58,7 @@ GROUPS: Final[dict[str, Group]] = {
     "threads": bench_threads.living,
     "memory": _memory,
     "resume": _resume,
+    "interrupt": bench_interrupt.lines,
 }
 """What can be measured, by name: functions of rounds and of a scale, 1 for the real thing."""
 

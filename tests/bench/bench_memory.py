@@ -1,7 +1,7 @@
 """
 What an idle thread weighs, in a process of its own.
 
-``python -m tests.bench.bench_memory <threads> <used|fresh> <rss|traced>`` prints bytes
+``python -m tests.bench.bench_memory <threads> <used|fresh|bare> <rss|traced>`` prints bytes
 a thread.  RSS is what the process grew by; traced is what Python allocated, and has a
 run to itself because tracing weighs as much again.
 """
@@ -34,7 +34,9 @@ def weigh(count: int, state: str, how: str) -> Line:
 
     Args:
         count: How many.
-        state: ``fresh``, just started; ``used``, after a turn each, with a rollout.
+        state:
+            ``fresh``, just started; ``used``, after a turn each, with a rollout; both with
+            the real tools.  ``bare`` is fresh without any tools.
         how: ``rss`` or ``traced``.
     """
     command = [sys.executable, "-m", "tests.bench.bench_memory", str(count), state, how]
@@ -50,6 +52,8 @@ def weigh(count: int, state: str, how: str) -> Line:
 
 def lines(scale: float = 1.0) -> Iterator[Line]:
     """Weigh at two sizes; what Python allocates is told beside what the system gave."""
+    for how in ("rss", "traced"):
+        yield weigh(int(1000 * scale), "bare", how)
     for count in (int(1000 * scale), int(10_000 * scale)):
         for how in ("rss", "traced"):
             yield weigh(count, "fresh", how)
@@ -59,7 +63,7 @@ def lines(scale: float = 1.0) -> Iterator[Line]:
 
 
 async def _weigh(count: int, state: str, how: str) -> float:
-    async with open_runtime(scenario_of(1)) as supervisor:
+    async with open_runtime(scenario_of(1), tools=() if state == "bare" else None) as supervisor:
         for _ in range(_WARM):
             await say((await start(supervisor)).thread, "hello")
         before = _bytes(how)

@@ -31,7 +31,7 @@ from actors import (
 from actors.models import Scenario, parse_scenario
 from actors.rollout import PersistMode, open_journal
 from actors.runtime import EventChannel, Mailbox, World
-from actors.tools import Tool, ToolCall, ToolContext, ToolOutput
+from actors.tools import Tool, ToolCall, ToolContext, ToolOutput, builtin_tools
 from messages.content import TextInput
 from messages.events import (
     AgentMessage,
@@ -73,14 +73,20 @@ ANSWER: Final = DynamicToolResponse(
 async def open_runtime(
     scenario: Scenario | None = None,
     *,
-    tools: tuple[Tool, ...] = (),
+    tools: tuple[Tool, ...] | None = (),
     durability: Durability = Durability.WRITE,
 ) -> AsyncGenerator[Supervisor, None]:
-    """Open a supervisor as a program does, in a folder that is gone afterwards."""
+    """
+    Open a supervisor as a program does, in a folder that is gone afterwards.
+
+    Args:
+        tools: Of every thread; None for the real ones.
+    """
     provider = ScriptedProvider(scenario) if scenario else ScriptedProvider()
+    make_tools = builtin_tools if tools is None else lambda _: tools
     with TemporaryDirectory() as home:
         async with open_supervisor(
-            home=home, provider=provider, make_tools=lambda _: tools, durability=durability
+            home=home, provider=provider, make_tools=make_tools, durability=durability
         ) as supervisor:
             yield supervisor
 

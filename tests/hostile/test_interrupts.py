@@ -1,0 +1,60 @@
+"""Stopping a turn in the midst of every tool, within bounds (P15)."""
+
+from pathlib import Path
+
+import pytest
+import trio
+from trio.testing import MockClock
+
+from messages.events import TurnAborted
+from messages.ops import Interrupt
+
+from ..tools.patch.trees import contents
+from .arena import SOON, Arena, open_arena
+from .moments import MOMENTS, Moment
+
+BUSY = 4
+"""How many times longer something may take on a machine that does much else meanwhile.
+
+The bench measures the real thing.
+"""
+
+STILL = {name: moment for name, moment in MOMENTS.items() if not moment.processes}
+MOVING = {name: moment for name, moment in MOMENTS.items() if moment.processes}
+
+
+async def stop(arena: Arena, moment: Moment, within: float) -> None:
+    """Let a turn come to the moment and interrupt it."""
+    with trio.fail_after(SOON):
+        await moment.begin(arena)
+    began = trio.current_time()
+    with trio.fail_after(SOON):
+        await arena.do(Interrupt())
+        assert isinstance(await arena.wait_end(), TurnAborted)
+    assert trio.current_time() - began <= within
+
+
+@pytest.mark.parametrize("name", STILL)
+async def test_turn_that_waits_for_somebody_is_stopped_at_once(
+    tmp_path: Path, mock_clock: MockClock, name: str
+) -> None:
+    """By a clock that stands still no time passes; questions are withdrawn, nothing is done."""
+    moment = STILL[name]
+    async with open_arena(tmp_path, **moment.settings) as arena:
+        arena.quiet = None  # agents go on, and commands may have looked for a sandbox
+        await stop(arena, moment, moment.within)
+
+        answers = await arena.answers_of_last()
+        assert all("aborted by user" in answer for answer in answers)
+    assert contents(tmp_path) == {}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", MOVING)
+async def test_turn_with_processes_is_stopped_in_time(tmp_path: Path, name: str) -> None:
+    """Those of earlier turns end with it; each command tells its end."""
+    moment = MOVING[name]
+    usual = "usual" not in moment.settings
+    async with open_arena(tmp_path, processes=usual, **moment.settings) as arena:
+        await stop(arena, moment, BUSY * moment.within)
+        await arena.wait_commands()
