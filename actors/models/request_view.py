@@ -27,9 +27,17 @@ from .provider import ModelRequest
 __all__ = ["RequestView", "estimate_tokens", "user_texts", "view_request"]
 
 _CONTEXT_STARTS: Final = ("# AGENTS.md instructions for ", "<user_instructions>", "<skill")
-_RECORD_STARTS: Final = ("<environment_context>", "<turn_aborted>", "<user_shell_command>")
+_RECORD: Final = re.compile(
+    r"\s*(?:<(?:environment_context|turn_aborted|user_action|user_shell_command)>"
+    r"|Warning: (?:apply_patch was requested via|\d+ processes are open))",
+    re.IGNORECASE,
+)
 _IMAGE_TAG: Final = re.compile(r"</?image(?: name=[^>]*)?>")
-_PLAIN_EXIT: Final = re.compile(r"\AExit code: (-?\d{1,10})$", re.MULTILINE)
+# The first line of most tools that answer in text; the third of those that keep sessions.
+_PLAIN_EXIT: Final = re.compile(
+    r"\A(?:Exit code:|Chunk ID: .*\nWall time: .*\nProcess exited with code) (-?\d{1,10})$",
+    re.MULTILINE,
+)
 _PLAIN_OUTPUT: Final = re.compile(r"^Output:\n", re.MULTILINE)
 _BYTES_PER_TOKEN: Final = 4
 
@@ -43,7 +51,8 @@ class RequestView:
         user: What the user said last; empty when there is nothing.
         output:
             What the last tool call since then gave, without the frame that
-            tells exit code and time; None when there was none.
+            tells exit code and time; None when there was none.  Of a process that
+            still runs the frame stays: it tells the session to go on with.
         exit_code: The exit code that output told; None when it told none.
     """
 
@@ -120,12 +129,13 @@ def _is_prompt(message: Message) -> bool:
     Tell a user's words from what the runtime says in the user's role.
 
     Source:
-        Codex, ``parse_user_message``; the same tags, a little less strict.
+        Codex, ``parse_user_message``; the same tags, a little less strict, and what
+        tools and reviews have put there.
     """
     texts = list(_texts(message))
     if len(texts) == 1 and texts[0].startswith(_CONTEXT_STARTS):
         return False
-    return not any(text.lstrip().lower().startswith(_RECORD_STARTS) for text in texts)
+    return not any(map(_RECORD.match, texts))
 
 
 def _output_text(output: FunctionOutput) -> str:

@@ -27,8 +27,13 @@ whose conditions hold::
 Conditions (all that are given must hold): ``user`` and ``output`` are contained
 in what the user said last and in what the last tool call since then gave;
 ``user_matches`` and ``output_matches`` are regular expressions searched there;
-``exit_code`` is that of the last call; ``last`` is what the model answers to,
-``"user"`` or ``"output"``; ``model`` and ``subagent`` are equal to the request's.
+``exit_code`` is that of the last call, if its process has ended; ``last`` is what
+the model answers to, ``"user"`` or ``"output"``; ``model`` and ``subagent`` are equal
+to the request's.
+
+What a call gave is its output without the frame that tells the model exit code and
+time.  Of a process that goes on the frame stays: it names the session, which
+``output_matches`` can pick out for the next call.
 
 Steps, played in order:
 
@@ -39,7 +44,8 @@ Steps, played in order:
     the thoughts themselves, and ``encrypted``, the same for the server's eyes.
 ``call``
     Name of a tool; besides ``arguments``, a table or the JSON text itself, or
-    ``input``, the text for a tool that takes free text; and ``call_id``.
+    ``input``, the text for a tool that takes free text; and ``call_id``.  What is
+    filled into a table is text; in JSON text it may become a number, too.
 ``stall``
     Seconds of silence, or ``"forever"``.
 ``error``

@@ -72,13 +72,24 @@ class ScriptedProvider(trio.abc.AsyncResource):
             ModelError: The scenario says so.
         """
         await trio.lowlevel.checkpoint()
-        view = view_request(request)
-        reply, groups = self._choose(request, view)
-        actions = perform(reply, request, view, groups)
+        actions = self.play(request)
         first = next(actions)
         if isinstance(first, ModelError):
             raise first
         yield _Playback(first, actions, self.info.stream_idle_timeout)
+
+    def play(self, request: ModelRequest) -> Iterator[ResponseEvent | Pause | ModelError]:
+        """
+        Choose the next reply and count it; see `perform`.
+
+        For whoever plays it in another way than `stream`, such as over HTTP.
+
+        Raises:
+            InvalidRequest: No reply of the scenario fits.
+        """
+        view = view_request(request)
+        reply, groups = self._choose(request, view)
+        return perform(reply, request, view, groups)
 
     async def aclose(self) -> None:
         """Do nothing: there is nothing to let go of."""

@@ -41,6 +41,7 @@ from actors.models import (
     find_model_info,
     parse_scenario,
 )
+from actors.models.performance import Pause
 from messages.content import InputImage, InputText, OutputText
 from messages.events import TokenUsage
 from messages.items import (
@@ -195,6 +196,11 @@ def shell_output(output: str, exit_code: int) -> str:
     return json.dumps({"output": output, "metadata": {"exit_code": exit_code}})
 
 
+def session_output(state: str, output: str) -> str:
+    head = f"Chunk ID: c0ffee\nWall time: 0.5000 seconds\n{state}"
+    return f"{head}\nOriginal token count: 1\nOutput:\n{output}"
+
+
 @pytest.mark.parametrize(
     ("items", "changes", "reply"),
     [
@@ -205,6 +211,8 @@ def shell_output(output: str, exit_code: int) -> str:
         (["hi", *called(shell_output("4 5", 2))], {}, "output"),
         (["hi", *called(shell_output("4 5", 0))], {}, "code 0"),
         (["hi", *called("Exit code: 0\nWall time: 1 seconds\nOutput:\nx")], {}, "code 0"),
+        (["hi", *called(session_output("Process exited with code 1", "45"))], {}, "output 5 of 1"),
+        (["hi", *called(session_output("Process running with session ID 0", "0"))], {}, "output"),
         (["go on", *called("aaa")], {}, "as"),
         (["go on", *called("aab")], {}, "output"),
         (["no", *called("aaa")], {}, "output"),
@@ -280,12 +288,48 @@ async def test_words_of_the_runtime_are_not_the_users() -> None:
         ),
         said("<skill>...</skill>"),
         said("<user_shell_command>ls"),
+        said("<user_action>\n..."),
+        said("Warning: apply_patch was requested via shell. Use ..."),
+        said("Warning: 60 processes are open, and ..."),
         said("do this", "developer"),
     ]
 
     events = await ask(provider, request_of(*items))
 
     assert text_of(events) == "look:\nnice?|- first words"
+
+
+async def test_output_of_a_process_that_runs_tells_its_session() -> None:
+    """Its frame stays, so that the next call can name it; that of one that ended is taken off."""
+    provider = playing(r"""
+reply:
+  - when: {output_matches: 'session ID (?P<session>\d+)'}
+    steps: [{call: write_stdin, arguments: '{"session_id": {session}}'}]
+  - steps: [{say: "{exit_code}: {output}"}]
+""")
+    running = called(session_output("Process running with session ID 1234", "name?"))
+    ended = called(session_output("Process exited with code 7", "Output:\nbye"))
+
+    first = await ask(provider, request_of("x", *running))
+    second = await ask(provider, request_of("x", *running, *ended))
+
+    [call] = calls_of(first)
+    assert call.arguments == '{"session_id": 1234}'
+    assert text_of(second) == "7: Output:\nbye"
+
+
+async def test_play_gives_what_a_stream_plays(autojump_clock: MockClock) -> None:
+    """With the pauses, which a stream takes and does not tell; each counts as one play."""
+    provider = playing("{pace: 1, reply: [{times: 2, steps: [{say: hi}, {stall: 5}]}]}")
+    request = request_of("x")
+
+    actions = list(provider.play(request))
+
+    assert [action.seconds for action in actions if isinstance(action, Pause)] == [1, 5]
+    events = [action for action in actions if not isinstance(action, Pause)]
+    assert events == await ask(provider, request)
+    with pytest.raises(InvalidRequest):
+        provider.play(request)
 
 
 async def test_output_in_parts_and_of_custom_tools_is_seen() -> None:
