@@ -18,6 +18,7 @@ from . import (
     bench_memory,
     bench_resume,
     bench_rollout,
+    bench_skills,
     bench_threads,
 )
 from .line import Line, line_from, table
@@ -59,6 +60,7 @@ GROUPS: Final[dict[str, Group]] = {
     "memory": _memory,
     "resume": _resume,
     "interrupt": bench_interrupt.lines,
+    "skills": bench_skills.lines,
 }
 """What can be measured, by name: functions of rounds and of a scale, 1 for the real thing."""
 
