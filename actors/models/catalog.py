@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import Enum
 from typing import Final
 
@@ -17,7 +18,9 @@ __all__ = [
     "InputModality",
     "ModelInfo",
     "PatchForm",
+    "find_by_prefix",
     "find_model_info",
+    "longest_first",
 ]
 
 DEFAULT_MODEL: Final = "gpt-5.2-codex"
@@ -58,6 +61,7 @@ class ModelInfo:
             See `compaction_limit`, which is the one to use.
         supports_reasoning_summaries: Whether it reasons and can sum it up.
         default_effort: Used when a request does not say; None leaves it to the server.
+        supported_efforts: Least first; empty when not known.
         supports_verbosity: Whether it can be told how much to write.
         default_verbosity: Used when a request does not say; None leaves it to the server.
         supports_parallel_tool_calls: Whether it may call several tools at once.
@@ -72,6 +76,7 @@ class ModelInfo:
     auto_compact_token_limit: int | None = None
     supports_reasoning_summaries: bool = False
     default_effort: ReasoningEffort | None = None
+    supported_efforts: tuple[ReasoningEffort, ...] = ()
     supports_verbosity: bool = False
     default_verbosity: Verbosity | None = None
     supports_parallel_tool_calls: bool = False
@@ -101,6 +106,23 @@ class ModelInfo:
         """Whether images may be sent."""
         return InputModality.IMAGE in self.input_modalities
 
+    def fit_effort(self, effort: ReasoningEffort | None) -> ReasoningEffort | None:
+        """
+        Choose an effort for this model, given the one chosen for another.
+
+        It stays when the model supports it, and so does None, which is the
+        model's own default.  Otherwise the one in the middle; when nothing is
+        known of the efforts, the default.
+
+        Source:
+            Codex, ``TurnContext::with_model``; there None also becomes the middle one.
+        """
+        if effort is None or effort in self.supported_efforts:
+            return effort
+        if not self.supported_efforts:
+            return self.default_effort
+        return self.supported_efforts[(len(self.supported_efforts) - 1) // 2]
+
 
 _10K_BYTES: Final = TruncationPolicy(mode=TruncationMode.BYTES, limit=10_000)
 _10K_TOKENS: Final = TruncationPolicy(mode=TruncationMode.TOKENS, limit=10_000)
@@ -110,6 +132,7 @@ _MEDIUM: Final = ReasoningEffort("medium")
 def _reasoning(
     slug: str,
     truncation: TruncationPolicy,
+    efforts: str = "low medium high",
     *,
     parallel: bool = False,
     verbosity: bool = False,
@@ -119,6 +142,7 @@ def _reasoning(
         slug=slug,
         supports_reasoning_summaries=True,
         default_effort=_MEDIUM,
+        supported_efforts=tuple(map(ReasoningEffort, efforts.split())),
         supports_verbosity=verbosity,
         default_verbosity=default_verbosity,
         supports_parallel_tool_calls=parallel,
@@ -127,31 +151,61 @@ def _reasoning(
     )
 
 
+_UP_TO_XHIGH: Final = "low medium high xhigh"
+
 _KNOWN: Final = (
-    _reasoning("gpt-5.3-codex", _10K_TOKENS, parallel=True),
-    _reasoning("gpt-5.2-codex", _10K_TOKENS, parallel=True),
-    _reasoning("gpt-5.1-codex-max", _10K_TOKENS),
-    _reasoning("gpt-5.1-codex-mini", _10K_TOKENS),
+    _reasoning("gpt-5.3-codex", _10K_TOKENS, _UP_TO_XHIGH, parallel=True),
+    _reasoning("gpt-5.2-codex", _10K_TOKENS, _UP_TO_XHIGH, parallel=True),
+    _reasoning("gpt-5.1-codex-max", _10K_TOKENS, _UP_TO_XHIGH),
+    _reasoning("gpt-5.1-codex-mini", _10K_TOKENS, "medium high"),
     _reasoning("gpt-5.1-codex", _10K_TOKENS),
-    _reasoning("gpt-5-codex-mini", _10K_TOKENS),
+    _reasoning("gpt-5-codex-mini", _10K_TOKENS, "medium high"),
     _reasoning("gpt-5-codex", _10K_TOKENS),
     _reasoning(
-        "gpt-5.2", _10K_BYTES, parallel=True, verbosity=True, default_verbosity=Verbosity.LOW
+        "gpt-5.2",
+        _10K_BYTES,
+        _UP_TO_XHIGH,
+        parallel=True,
+        verbosity=True,
+        default_verbosity=Verbosity.LOW,
     ),
     _reasoning(
         "gpt-5.1", _10K_BYTES, parallel=True, verbosity=True, default_verbosity=Verbosity.LOW
     ),
-    _reasoning("gpt-5", _10K_BYTES, verbosity=True),
+    _reasoning("gpt-5", _10K_BYTES, "minimal low medium high", verbosity=True),
     _reasoning(SCRIPTED_MODEL, _10K_BYTES, parallel=True),
 )
 
-# Longest first, so that the first that fits is the longest that fits.
-_BY_LENGTH: Final = tuple(sorted(_KNOWN, key=lambda info: len(info.slug), reverse=True))
+
+def longest_first(infos: Iterable[ModelInfo]) -> tuple[ModelInfo, ...]:
+    """Put *infos* into the order in which `find_by_prefix` wants them."""
+    return tuple(sorted(infos, key=lambda info: len(info.slug), reverse=True))
+
+
+def find_by_prefix(model: str, infos: Iterable[ModelInfo]) -> ModelInfo:
+    """
+    Say what *model* can do, by the longest slug among *infos* that it begins with.
+
+    Args:
+        model: As the user named it.
+        infos: Longest slug first.
+
+    Returns:
+        The description, with *model* itself as its slug; cautious values when
+        it begins with none of them.
+    """
+    for known in infos:
+        if model.startswith(known.slug):
+            return known if known.slug == model else attrs.evolve(known, slug=model)
+    return ModelInfo(slug=model, truncation_policy=_10K_BYTES)
+
+
+_BY_LENGTH: Final = longest_first(_KNOWN)
 
 
 def find_model_info(model: str) -> ModelInfo:
     """
-    Say what *model* can do.
+    Say what *model* can do, as far as this version knows without asking anybody.
 
     The known name that is the longest prefix of *model* decides, so that
     ``gpt-5.2-codex-2026-01-01`` is taken for a ``gpt-5.2-codex``.  A name that
@@ -165,7 +219,4 @@ def find_model_info(model: str) -> ModelInfo:
     Source:
         Codex, ``get_model_info`` and its bundled list; the instructions are ours.
     """
-    for known in _BY_LENGTH:
-        if model.startswith(known.slug):
-            return known if known.slug == model else attrs.evolve(known, slug=model)
-    return ModelInfo(slug=model, truncation_policy=_10K_BYTES)
+    return find_by_prefix(model, _BY_LENGTH)

@@ -72,6 +72,7 @@ class ModelRequest:
         prompt_cache_key: The thread's id.
         turn_id: The turn's id; may be empty outside of turns.
         subagent: What kind of sub-agent asks, such as ``review`` or ``compact``.
+        model_info: What the model can do, for who knows better than the provider.
         turn_state: Shared by the requests of one turn.
     """
 
@@ -87,6 +88,7 @@ class ModelRequest:
     prompt_cache_key: str = ""
     turn_id: str = ""
     subagent: str | None = None
+    model_info: ModelInfo | None = None
     turn_state: TurnState = attrs.field(factory=TurnState, eq=False, repr=False)
 
 

@@ -14,11 +14,12 @@ from messages.items import GhostSnapshot, ResponseItem, UnknownItem
 from messages.settings import ReasoningSummary
 from messages.value import Json
 
+from .auth_credentials import Credentials
 from .catalog import ModelInfo
 from .errors import InvalidRequest, MissingKey
 from .provider import ModelRequest, ProviderInfo
 
-__all__ = ["encode_body", "provider_headers", "read_key", "request_headers"]
+__all__ = ["encode_body", "provider_headers", "read_key", "request_headers", "takes_login"]
 
 _KEYS_OF_OPENAI: Final = ("CODEX_API_KEY", "OPENAI_API_KEY")
 
@@ -124,11 +125,26 @@ def read_key(info: ProviderInfo, environ: Mapping[str, str]) -> str | None:
     raise MissingKey("OPENAI_API_KEY", info.env_key_instructions)
 
 
+def takes_login(info: ProviderInfo) -> bool:
+    """Tell whether requests are sent with the user's login, there being nothing that goes first."""
+    has_own = info.env_key is not None or info.experimental_bearer_token is not None
+    return info.requires_openai_auth and not has_own
+
+
 def provider_headers(
-    info: ProviderInfo, environ: Mapping[str, str], *, originator: str, version: str
+    info: ProviderInfo,
+    environ: Mapping[str, str],
+    *,
+    originator: str,
+    version: str,
+    credentials: Credentials | None = None,
 ) -> dict[str, str]:
     """
     Build the headers that all requests to a provider share.
+
+    Args:
+        credentials: Of the user's login, where `takes_login`; None for the key that
+            `read_key` finds.
 
     Raises:
         MissingKey: See `read_key`.
@@ -141,9 +157,11 @@ def provider_headers(
         "User-Agent": f"{originator}/{version}",
         "originator": originator,
     }
-    key = read_key(info, environ)
+    key = read_key(info, environ) if credentials is None else credentials.token
     if key is not None:
         headers["Authorization"] = f"Bearer {key}"
+    if credentials is not None and credentials.account_id is not None:
+        headers["ChatGPT-Account-ID"] = credentials.account_id
     configured = dict(info.http_headers)
     for header, variable in info.env_http_headers.items():
         if value := environ.get(variable, "").strip():
