@@ -122,6 +122,7 @@ class ToolFeatures:
         apply_patch_freeform: The patch tool takes free text where a model says nothing of it.
         collab: Tools that start and steer sub-agents.
         request_user_input: The tool that asks the user; offered in Plan mode.
+        skill_env_var_dependency_prompt: Ask for variables that a skill needs and nobody has set.
     """
 
     shell_tool: bool = True
@@ -129,3 +130,4 @@ class ToolFeatures:
     apply_patch_freeform: bool = True
     collab: bool = False
     request_user_input: bool = True
+    skill_env_var_dependency_prompt: bool = False

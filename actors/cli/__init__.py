@@ -1,5 +1,5 @@
 """
-The command line: ``treadle exec`` and ``treadle threads``.
+The command line: ``treadle exec``, ``threads``, ``config``, ``models``, ``login``, ``logout``.
 
 Its modules are imported when `main` runs, and not before.
 """

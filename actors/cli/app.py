@@ -10,8 +10,29 @@ from typing import Annotated, Final, TypeAlias
 from cyclopts import App, CycloptsError, Parameter, UnusedCliTokensError
 
 from .errors import UsageError
-from .options import ExecOptions, ForkOptions, HomeOptions, ListOptions, ResumeOptions
-from .requests import ExecRequest, ForkRequest, Latest, ListRequest, Request, ShowRequest
+from .options import (
+    ConfigOptions,
+    ExecOptions,
+    ForkOptions,
+    HomeOptions,
+    ListOptions,
+    LoginOptions,
+    ModelsOptions,
+    ResumeOptions,
+)
+from .requests import (
+    ConfigRequest,
+    ExecRequest,
+    ForkRequest,
+    Latest,
+    ListRequest,
+    LoginRequest,
+    LogoutRequest,
+    ModelsRequest,
+    Request,
+    ShowRequest,
+    StatusRequest,
+)
 from .words import commands_first
 
 __all__ = ["make_app", "read_command_line"]
@@ -60,6 +81,13 @@ def make_app() -> App:
     threads.command(_show, name="show")
     threads.command(_fork, name="fork")
     app.command(threads)
+    app.command(_config, name="config")
+    app.command(_models, name="models")
+    login = App(name="login", usage="Usage: treadle login --with-api-key | status [OPTIONS]")
+    login.default(_login)
+    login.command(_status, name="status")
+    app.command(login)
+    app.command(_logout, name="logout")
     return app
 
 
@@ -127,6 +155,50 @@ def _fork(thread: _Thread, /, *, options: ForkOptions | None = None) -> Request:
     """Copy a thread, or its beginning, into a new one; prints its id and its rollout."""
     options = options or ForkOptions()
     return ForkRequest(options=options, thread=thread, before=_number("--before", options.before))
+
+
+def _config(*, options: ConfigOptions | None = None) -> Request:
+    """
+    Show every setting that counts, with its value and where it is from.
+
+    Later ones go before earlier ones: the system's file, config.toml of the home,
+    .codex/config.toml of a trusted project, the profile, --config. Secrets are hidden.
+    """
+    return ConfigRequest(options=options or ConfigOptions())
+
+
+def _models(*, options: ModelsOptions | None = None) -> Request:
+    """List the models of the provider; the default is marked."""
+    options = options or ModelsOptions()
+    if options.refresh and options.offline:
+        raise UsageError("--refresh asks the provider and --offline does not; leave out one")
+    return ModelsRequest(options=options)
+
+
+def _login(*, options: LoginOptions | None = None) -> Request:
+    """
+    Keep an API key in auth.json of the home, for all threads.
+
+    The key is read from standard input, so that it is in no history of a shell:
+    printenv OPENAI_API_KEY | treadle login --with-api-key
+    """
+    options = options or LoginOptions()
+    if not options.with_api_key:
+        raise UsageError(
+            "there is only a login with an API key: pipe it into 'treadle login --with-api-key'; "
+            "'treadle login status' says who is logged in"
+        )
+    return LoginRequest(options=options)
+
+
+def _status(*, options: HomeOptions | None = None) -> Request:
+    """Say who is logged in."""
+    return StatusRequest(options=options or HomeOptions())
+
+
+def _logout(*, options: HomeOptions | None = None) -> Request:
+    """Forget the login that is kept in auth.json of the home."""
+    return LogoutRequest(options=options or HomeOptions())
 
 
 def _number(option: str, text: str | None) -> int | None:

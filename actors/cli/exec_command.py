@@ -12,11 +12,12 @@ from actors.supervisor import NewThread, Supervisor, open_supervisor
 from .agents import refuse_for_agents
 from .errors import FAILED, OutputUnusable
 from .lookup import find_latest, find_to_resume
-from .output import STDERR, Output
+from .notes import show_notes
+from .output import Output
 from .preparation import Prepared, prepare, read_schema, user_input
 from .prompt import read_prompt
 from .requests import ExecRequest, Latest
-from .screen import encoded, open_screen
+from .screen import open_screen
 from .stopping import Stopper
 from .tellers import JsonTeller, PersonTeller
 from .turn_run import Outcome, TurnRun
@@ -72,11 +73,13 @@ async def _run(
         prompt = await read_prompt(request.prompt)
         teller = JsonTeller(output) if options.json else PersonTeller(open_screen(output))
         async with open_supervisor(
-            home=prepared.home, provider=provider, durability=Durability(options.durability)
+            home=prepared.home,
+            provider=provider,
+            durability=Durability(options.durability),
+            catalog=prepared.catalog,
         ) as supervisor:
             new = await _open_thread(supervisor, prepared, path)
-            if prepared.notice is not None:
-                output.put(STDERR, encoded(f"treadle: {prepared.notice}\n", STDERR))
+            show_notes(output, prepared.warnings, prepared.notice)
             run = TurnRun(new, teller, stopper, output)
             created = supervisor.subscribe_thread_created()
             async with trio.open_nursery() as nursery:

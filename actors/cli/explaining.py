@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import cast
 
 from actors.config import ConfigError
-from actors.models import ScenarioError
+from actors.models import CredentialsError, ScenarioError
 from actors.rollout import RolloutError, RolloutFull, RolloutNotWritten
 from actors.thread import ThreadError
 
@@ -37,7 +37,13 @@ def explained(error: BaseException) -> tuple[str, int] | None:
                 return _one_line(leaf), leaf.exit_code
             case RolloutNotWritten() | RolloutFull():
                 return _one_line(leaf), FAILED
-            case ConfigError() | ScenarioError() | RolloutError() | ThreadError():
+            case (
+                ConfigError()
+                | CredentialsError()
+                | ScenarioError()
+                | RolloutError()
+                | ThreadError()
+            ):
                 return _one_line(leaf), BAD_INPUT
             case OSError(strerror=str(problem)):
                 # Where an error of the system belongs to nothing that we know better.

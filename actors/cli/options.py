@@ -7,11 +7,15 @@ from cyclopts import Parameter
 
 __all__ = [
     "SWITCHES",
+    "ConfigOptions",
     "ExecOptions",
     "ForkOptions",
     "HomeOptions",
     "ListOptions",
+    "LoginOptions",
+    "ModelsOptions",
     "ResumeOptions",
+    "SettingsOptions",
 ]
 
 SWITCHES: Final = frozenset(
@@ -23,7 +27,10 @@ SWITCHES: Final = frozenset(
         "--help",
         "--json",
         "--last",
+        "--offline",
+        "--refresh",
         "--version",
+        "--with-api-key",
         "-h",
     }
 )
@@ -50,7 +57,61 @@ class HomeOptions:
 
 @Parameter(name="*")
 @attrs.frozen(kw_only=True)
-class ExecOptions(HomeOptions):
+class SettingsOptions(HomeOptions):
+    """Which configuration counts."""
+
+    cd: Annotated[
+        str | None,
+        Parameter(name=("--cd", "-C"), help="Working directory; else this one."),
+    ] = None
+    profile: Annotated[
+        str | None,
+        Parameter(name=("--profile", "-p"), help="Which of the profiles in config.toml counts."),
+    ] = None
+    config: Annotated[
+        tuple[str, ...],
+        Parameter(
+            name=("--config", "-c"),
+            help="KEY=VALUE instead of what config.toml says; the value is TOML, or plain text.",
+            consume_multiple=False,
+        ),
+    ] = ()
+
+
+@Parameter(name="*")
+@attrs.frozen(kw_only=True)
+class ConfigOptions(SettingsOptions):
+    """How the configuration is shown."""
+
+    json: Annotated[bool, _switch("--json", help="One JSON object to a line.")] = False
+
+
+@Parameter(name="*")
+@attrs.frozen(kw_only=True)
+class ModelsOptions(SettingsOptions):
+    """Which models are listed, and from where."""
+
+    all: Annotated[bool, _switch("--all", help="Also those that are not for everybody.")] = False
+    refresh: Annotated[
+        bool, _switch("--refresh", help="Ask the provider, however new the list is.")
+    ] = False
+    offline: Annotated[bool, _switch("--offline", help="Do not ask the provider.")] = False
+    json: Annotated[bool, _switch("--json", help="One JSON object to a line.")] = False
+
+
+@Parameter(name="*")
+@attrs.frozen(kw_only=True)
+class LoginOptions(HomeOptions):
+    """With what the user logs in."""
+
+    with_api_key: Annotated[
+        bool, _switch("--with-api-key", help="Read an API key from standard input and keep it.")
+    ] = False
+
+
+@Parameter(name="*")
+@attrs.frozen(kw_only=True)
+class ExecOptions(SettingsOptions):
     """How a turn is run and shown."""
 
     model: Annotated[str | None, Parameter(name=("--model", "-m"), help="Model that answers.")] = (
@@ -63,10 +124,6 @@ class ExecOptions(HomeOptions):
             name=("--sandbox", "-s"),
             help="read-only, workspace-write or danger-full-access; else sandbox_mode.",
         ),
-    ] = None
-    cd: Annotated[
-        str | None,
-        Parameter(name=("--cd", "-C"), help="Working directory of the turn; else this one."),
     ] = None
     image: Annotated[
         tuple[str, ...],
@@ -90,14 +147,6 @@ class ExecOptions(HomeOptions):
         bool,
         _switch("--json", "--experimental-json", help="Print thread events, one JSON object each."),
     ] = False
-    config: Annotated[
-        tuple[str, ...],
-        Parameter(
-            name=("--config", "-c"),
-            help="KEY=VALUE instead of what config.toml says; the value is TOML, or plain text.",
-            consume_multiple=False,
-        ),
-    ] = ()
     scenario: Annotated[
         str | None,
         Parameter(name="--scenario", help="TOML or YAML file that the scripted model plays."),

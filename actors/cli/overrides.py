@@ -17,7 +17,9 @@ _Table: TypeAlias = dict[str, Json]
 _SOURCE: Final = "--config"
 
 
-def read_overrides(words: Sequence[str], sandbox: str | None = None) -> ConfigLayer:
+def read_overrides(
+    words: Sequence[str], sandbox: str | None = None, profile: str | None = None
+) -> ConfigLayer:
     """
     Read the settings of ``-c``; the configuration checks what they say.
 
@@ -28,6 +30,7 @@ def read_overrides(words: Sequence[str], sandbox: str | None = None) -> ConfigLa
     Args:
         words: As they were given, in order; a later one goes before an earlier one.
         sandbox: A ``sandbox_mode`` that goes before all of them.
+        profile: A ``profile`` that goes before all of them.
 
     Raises:
         UsageError: One is not of that form.
@@ -40,6 +43,8 @@ def read_overrides(words: Sequence[str], sandbox: str | None = None) -> ConfigLa
         _put(raw, word)
     if sandbox is not None:
         raw["sandbox_mode"] = sandbox
+    if profile is not None:
+        raw["profile"] = profile
     return ConfigLayer(raw=raw, source=_SOURCE, folder=Path.cwd(), strict=True)
 
 
@@ -47,12 +52,14 @@ def _put(raw: _Table, word: str) -> None:
     key, equals, value = word.partition("=")
     path = [part.strip() for part in key.split(".")]
     if not equals or not all(path):
-        raise UsageError(f"--config {word!r} is not of the form KEY=VALUE")
+        shown = key if equals else word
+        raise UsageError(f"--config {shown!r} is not of the form KEY=VALUE")
     table = raw
     for part in path[:-1]:
         inner = table.setdefault(part, {})
         if not isinstance(inner, dict):
-            raise UsageError(f"--config {word!r}: {part!r} was given a value of its own before")
+            # Without the value, which may be a secret.
+            raise UsageError(f"--config {key!r}: {part!r} was given a value of its own before")
         table = cast("_Table", inner)  # only this function puts tables in
     table[path[-1]] = _value(value)
 

@@ -10,22 +10,24 @@ import orjson
 
 from actors.config import (
     SANDBOX_MODES,
+    Config,
     ConfigError,
     ThreadConfig,
     choose_provider,
     load_config,
+    open_catalog,
     resolve_home,
 )
-from actors.models import ModelProvider
+from actors.models import ModelCatalog, ModelProvider, ResponsesProvider
 from messages.content import LocalImageInput, TextInput, UserInputItem
 from messages.settings import AskForApproval
 from messages.value import Json
 
 from .errors import UsageError
-from .options import ExecOptions, HomeOptions
+from .options import ExecOptions, HomeOptions, SettingsOptions
 from .overrides import read_overrides
 
-__all__ = ["Prepared", "find_home", "prepare", "read_schema", "user_input"]
+__all__ = ["Prepared", "find_home", "prepare", "read_config", "read_schema", "user_input"]
 
 
 @attrs.frozen(kw_only=True)
@@ -36,12 +38,16 @@ class Prepared:
     Attributes:
         provider: Closed by whoever called `prepare`.
         notice: One line for the user; None when there is nothing to say.
+        warnings: A line for each thing about the configuration that the user should know.
+        catalog: Of the models of the provider; None where there is nothing to ask for.
     """
 
     home: Path
     provider: ModelProvider
     notice: str | None
     thread_config: ThreadConfig
+    warnings: tuple[str, ...]
+    catalog: ModelCatalog | None
 
 
 def find_home(options: HomeOptions, environ: Mapping[str, str]) -> Path:
@@ -71,12 +77,9 @@ def prepare(options: ExecOptions, environ: Mapping[str, str]) -> Prepared:
     Source:
         Codex ``exec``: nobody is there to ask, so the approval policy is never.
     """
-    home = find_home(options, environ)
-    cwd = _working_directory(options.cd)
-    overrides = read_overrides(options.config, _sandbox_mode(options.sandbox))
-    config = load_config(home, overrides)
+    config = read_config(options, environ, _sandbox_mode(options.sandbox))
     thread_config = attrs.evolve(
-        config.thread_config(cwd),
+        config.thread_config(),
         model=options.model or config.model,
         approval_policy=AskForApproval.NEVER,
         ephemeral=options.ephemeral,
@@ -85,7 +88,32 @@ def prepare(options: ExecOptions, environ: Mapping[str, str]) -> Prepared:
     if options.scenario is not None:
         environ = {**environ, "TREADLE_SCENARIO": options.scenario}
     provider, notice = choose_provider(config, environ)
-    return Prepared(home=home, provider=provider, notice=notice, thread_config=thread_config)
+    # The scripted model may play in place of the one that is configured.
+    asks = isinstance(provider, ResponsesProvider)
+    return Prepared(
+        home=config.home,
+        provider=provider,
+        notice=notice,
+        thread_config=thread_config,
+        warnings=config.warnings,
+        catalog=open_catalog(config, environ) if asks else None,
+    )
+
+
+def read_config(
+    options: SettingsOptions, environ: Mapping[str, str], sandbox: str | None = None
+) -> Config:
+    """
+    Read the configuration that the options choose; blocks while it does.
+
+    Raises:
+        ConfigError: It is not as it should be.
+        UsageError: An option has a value it cannot have.
+    """
+    home = find_home(options, environ)
+    cwd = _working_directory(options.cd)
+    overrides = read_overrides(options.config, sandbox, options.profile)
+    return load_config(home, cwd=cwd, overrides=overrides)
 
 
 def user_input(prompt: str, images: tuple[str, ...]) -> tuple[UserInputItem, ...]:

@@ -4,9 +4,28 @@ from typing import TypeAlias
 
 import attrs
 
-from .options import ExecOptions, ForkOptions, HomeOptions, ListOptions
+from .options import (
+    ConfigOptions,
+    ExecOptions,
+    ForkOptions,
+    HomeOptions,
+    ListOptions,
+    ModelsOptions,
+)
 
-__all__ = ["ExecRequest", "ForkRequest", "Latest", "ListRequest", "Request", "ShowRequest"]
+__all__ = [
+    "ConfigRequest",
+    "ExecRequest",
+    "ForkRequest",
+    "Latest",
+    "ListRequest",
+    "LoginRequest",
+    "LogoutRequest",
+    "ModelsRequest",
+    "Request",
+    "ShowRequest",
+    "StatusRequest",
+]
 
 
 @attrs.frozen(kw_only=True)
@@ -71,4 +90,49 @@ class ForkRequest:
     before: int | None = None
 
 
-Request: TypeAlias = ExecRequest | ListRequest | ShowRequest | ForkRequest
+@attrs.frozen(kw_only=True)
+class ConfigRequest:
+    """Show the configuration that counts, and where it is from."""
+
+    options: ConfigOptions
+
+
+@attrs.frozen(kw_only=True)
+class ModelsRequest:
+    """List the models of the provider."""
+
+    options: ModelsOptions
+
+
+@attrs.frozen(kw_only=True)
+class LoginRequest:
+    """Keep an API key, which is on standard input."""
+
+    options: HomeOptions
+
+
+@attrs.frozen(kw_only=True)
+class StatusRequest:
+    """Say who is logged in."""
+
+    options: HomeOptions
+
+
+@attrs.frozen(kw_only=True)
+class LogoutRequest:
+    """Forget the login."""
+
+    options: HomeOptions
+
+
+Request: TypeAlias = (
+    ExecRequest
+    | ListRequest
+    | ShowRequest
+    | ForkRequest
+    | ConfigRequest
+    | ModelsRequest
+    | LoginRequest
+    | StatusRequest
+    | LogoutRequest
+)

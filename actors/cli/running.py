@@ -5,9 +5,23 @@ from typing import assert_never
 
 import trio
 
+from .config_command import run_config
 from .exec_command import run_exec
+from .login_command import run_login, run_logout, run_status
+from .models_command import run_models
 from .output import Output, open_output
-from .requests import ExecRequest, ForkRequest, ListRequest, Request, ShowRequest
+from .requests import (
+    ConfigRequest,
+    ExecRequest,
+    ForkRequest,
+    ListRequest,
+    LoginRequest,
+    LogoutRequest,
+    ModelsRequest,
+    Request,
+    ShowRequest,
+    StatusRequest,
+)
 from .threads_command import run_fork, run_list, run_show
 
 __all__ = ["run_request"]
@@ -33,5 +47,15 @@ async def _dispatch(request: Request, environ: Mapping[str, str], output: Output
             return await run_show(request, environ, output)
         case ForkRequest():
             return await run_fork(request, environ, output)
+        case ConfigRequest():
+            return await run_config(request, environ, output)
+        case ModelsRequest():
+            return await run_models(request, environ, output)
+        case LoginRequest():
+            return await run_login(request, environ, output)
+        case StatusRequest():
+            return await run_status(request, environ, output)
+        case LogoutRequest():
+            return await run_logout(request, environ, output)
         case _:
             assert_never(request)

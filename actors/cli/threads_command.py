@@ -1,12 +1,11 @@
 """The commands about recorded threads: ``treadle threads``, with show and fork."""
 
 from collections.abc import Mapping
-from functools import partial
 from pathlib import Path
 
 import trio
 
-from actors.config import choose_provider, load_config
+from actors.config import choose_provider, load_config_async
 from actors.rollout import (
     Cursor,
     LoadedRollout,
@@ -23,6 +22,7 @@ from .errors import UsageError
 from .json_events import encoded_line
 from .listing import listed_line, listed_table
 from .lookup import find_to_read
+from .notes import show_notes
 from .output import STDOUT, Output
 from .pieces import Look, Piece, Stream, visible
 from .preparation import find_home
@@ -131,14 +131,15 @@ async def run_fork(request: ForkRequest, environ: Mapping[str, str], output: Out
         ConfigError, RolloutError, HomeError: It cannot be read, or the copy not written.
     """
     home = find_home(request.options, environ)
-    config = await trio.to_thread.run_sync(partial(load_config, home))
     loaded = await load_rollout_async(await find_to_read(home, request.thread))
+    config = await load_config_async(home, cwd=Path("/") / loaded.meta.cwd)
     before = request.before
     if before is not None:
         _check_message(loaded, before)
-    thread_config = config.thread_config(str(Path("/") / loaded.meta.cwd))
+    thread_config = config.thread_config()
     position = None if before is None else before - 1
-    provider, _ = choose_provider(config, environ)
+    provider, _ = await trio.to_thread.run_sync(choose_provider, config, environ)
+    show_notes(output, config.warnings)
     try:
         async with open_supervisor(home=home, provider=provider) as supervisor:
             new = await supervisor.fork_thread(position, thread_config, loaded.path)

@@ -14,6 +14,10 @@ _STDIN: Final = "-"
 COMMANDS: Final[Commands] = {
     "exec": {"resume": {}},
     "threads": {"show": {}, "fork": {}},
+    "config": {},
+    "models": {},
+    "login": {"status": {}},
+    "logout": {},
 }
 """The commands, and the commands of the commands."""
 

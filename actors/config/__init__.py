@@ -1,24 +1,55 @@
-"""Configuration: the home, the user's file, a thread's settings, the choice of a provider."""
+"""
+Configuration: the home, its layers, a thread's settings, modes, the choice of a provider.
+
+Layers are told apart by `LayerKind`; `load_config` reads them all.
+"""
 
 from .builtin_providers import OPENAI_PROVIDER
-from .choice import choose_provider
-from .config_file import SANDBOX_MODES, Config, load_config
-from .config_table import ConfigLayer
+from .choice import choose_info, choose_provider, open_login
+from .collaboration import (
+    CollaborationModeMask,
+    apply_mask,
+    list_collaboration_modes,
+    mode_preset,
+)
+from .config_file import load_config, load_config_async
+from .config_layer import ConfigLayer, LayerKind, Origin, Setting
 from .errors import ConfigError
 from .home import resolve_home
+from .layering import SYSTEM_CONFIG
+from .loaded_config import Config
+from .masking import masked, masked_text
 from .mcp_config import mcp_servers_from_json
+from .model_catalog import open_catalog
+from .project_docs import project_docs
+from .sandbox_config import SANDBOX_MODES
 from .thread_config import ThreadConfig, own_version
 
 __all__ = [
     "OPENAI_PROVIDER",
     "SANDBOX_MODES",
+    "SYSTEM_CONFIG",
+    "CollaborationModeMask",
     "Config",
     "ConfigError",
     "ConfigLayer",
+    "LayerKind",
+    "Origin",
+    "Setting",
     "ThreadConfig",
+    "apply_mask",
+    "choose_info",
     "choose_provider",
+    "list_collaboration_modes",
     "load_config",
+    "load_config_async",
+    "masked",
+    "masked_text",
     "mcp_servers_from_json",
+    "mode_preset",
+    "open_catalog",
+    "open_login",
     "own_version",
+    "project_docs",
     "resolve_home",
 ]

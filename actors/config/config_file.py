@@ -1,201 +1,163 @@
-"""The user's ``config.toml``, with the keys and meanings that Codex gives them."""
+"""Reading the configuration, with the keys and meanings that Codex gives them."""
 
 from __future__ import annotations
 
-import os.path
-import re
-import tomllib
-from collections.abc import Mapping
+import os
+from functools import partial
 from pathlib import Path
-from typing import Final
 
 import attrs
+import trio
 
-from actors.models import ProviderInfo
-from messages.settings import (
-    AskForApproval,
-    DangerFullAccess,
-    ReadOnly,
-    ReasoningEffort,
-    SandboxPolicy,
-    TruncationPolicy,
-    WorkspaceWrite,
-)
-from messages.tool_settings import EnvironmentPolicy, McpServerConfig, ToolFeatures
-from messages.value import Json
+from messages.settings import ReasoningEffort
 
-from .builtin_providers import OPENAI
-from .config_table import ConfigLayer, ConfigTable
+from .config_layer import ConfigLayer
 from .errors import ConfigError
+from .layering import CONFIG_FILE, SYSTEM_CONFIG, FoundLayers, find_layers
+from .loaded_config import Config
 from .mcp_config import read_mcp_servers
-from .provider_config import read_chosen_provider, read_providers
-from .thread_config import AGENT_MAX_DEPTH, AGENT_MAX_THREADS, ThreadConfig
+from .model_config import (
+    read_base_instructions,
+    read_compact_prompt,
+    read_model_overrides,
+    read_personality,
+    read_summary,
+)
+from .project import read_file_names
+from .project_docs import (
+    DEFAULT_DOC_LIMIT_BYTES,
+    Docs,
+    joined_instructions,
+    read_home_doc,
+    read_project_docs,
+)
+from .provider_config import read_chosen_provider, read_credential_store, read_providers
+from .sandbox_config import read_approval_policy, read_sandbox_policy
+from .skills_config import find_skill_roots, read_disabled_skills
+from .thread_config import AGENT_MAX_DEPTH, AGENT_MAX_THREADS
 from .tool_config import read_environment_policy, read_features, read_truncation_policy
+from .unknown_keys import unknown_keys
 
-__all__ = ["SANDBOX_MODES", "Config", "load_config"]
-
-SANDBOX_MODES: Final = ("read-only", "workspace-write", "danger-full-access")
-"""The values of ``sandbox_mode``."""
-
-_LINE: Final = re.compile(r"\(at line (\d+), column \d+\)")
+__all__ = ["load_config", "load_config_async"]
 
 
-@attrs.frozen(kw_only=True)
-class Config:
+def load_config(
+    home: Path,
+    *,
+    cwd: Path | str,
+    overrides: ConfigLayer | None = None,
+    profile: str | None = None,
+    system: Path | None = SYSTEM_CONFIG,
+) -> Config:
     """
-    What the user configured, with defaults for the rest.
+    Read the configuration of a home, for work in a folder.
 
-    Attributes:
-        path: The file; it need not exist.
-        model: None asks for the provider's default.
-        model_provider: One of `providers`.
-        providers: By id; those of the house and the user's.
-        effort: None for the model's own default.
-        mcp_servers: By name.
-        compact_prompt: What asks for a summary; None for the house's own words.
-        auto_compact_token_limit: As in `ThreadConfig`.
-        truncation_policy: How long tool outputs may be; None for the model's own.
-        review_model: Model of reviews; None for the turn's own.
-    """
+    What is missing has its default.  The system's file comes first; then, each going
+    before those that came earlier: the user's ``config.toml``, the ``.codex`` folders
+    of a trusted project, the chosen profile, *overrides*.  Tables are merged.  Keys
+    that nothing reads are told in `Config.warnings`, unless they are Codex's own.
 
-    path: Path
-    model: str | None = None
-    model_provider: str = OPENAI
-    providers: Mapping[str, ProviderInfo]
-    approval_policy: AskForApproval = AskForApproval.ON_REQUEST
-    sandbox_policy: SandboxPolicy = attrs.field(factory=ReadOnly)
-    effort: ReasoningEffort | None = None
-    environment_policy: EnvironmentPolicy = attrs.field(factory=EnvironmentPolicy)
-    mcp_servers: Mapping[str, McpServerConfig] = attrs.field(factory=dict[str, McpServerConfig])
-    features: ToolFeatures = attrs.field(factory=ToolFeatures)
-    compact_prompt: str | None = attrs.field(default=None, repr=False)
-    auto_compact_token_limit: int | None = None
-    truncation_policy: TruncationPolicy | None = None
-    review_model: str | None = None
-    agent_max_threads: int = AGENT_MAX_THREADS
-    agent_max_depth: int = AGENT_MAX_DEPTH
-
-    def thread_config(self, cwd: str) -> ThreadConfig:
-        """
-        Make the settings of a thread that works in *cwd*.
-
-        Raises:
-            ConfigError: The path is not absolute.
-        """
-        return ThreadConfig(
-            cwd=cwd,
-            model=self.model,
-            approval_policy=self.approval_policy,
-            sandbox_policy=self.sandbox_policy,
-            effort=self.effort,
-            environment_policy=self.environment_policy,
-            mcp_servers=self.mcp_servers,
-            features=self.features,
-            compact_prompt=self.compact_prompt,
-            auto_compact_token_limit=self.auto_compact_token_limit,
-            truncation_policy=self.truncation_policy,
-            review_model=self.review_model,
-            agent_max_threads=self.agent_max_threads,
-            agent_max_depth=self.agent_max_depth,
-        )
-
-
-def load_config(home: Path, overrides: ConfigLayer | None = None) -> Config:
-    """
-    Read ``config.toml`` of a home; without such a file everything has its default.
-
-    Keys of the file that nothing reads are left alone without a word, because a
-    file that Codex uses too has many of them.
-
-    Blocks while it reads; call it before the work begins.
+    Blocks while it reads; call it before the work begins, or `load_config_async`.
 
     Args:
-        home: Folder of the file.
-        overrides: Settings that go before those of the file, by the same keys.
+        home: Folder of the user's file.
+        cwd: Where a thread is to work; a relative one begins at the working directory.
+        overrides: Settings that go before all files, by the same keys.
+        profile: Which of ``[profiles.*]`` counts; None for what ``profile`` says.
+        system: The file that is the same for all users; None for none.
 
     Raises:
-        ConfigError: The file cannot be read or is no TOML, or a key has a value it
-            cannot have, in the file or in *overrides*.
+        ConfigError: A file cannot be read or is no TOML, or a key has a value it
+            cannot have.
     """
-    path = home / "config.toml"
-    file = ConfigLayer(raw=_parse(path), source=str(path), folder=home)
-    table = ConfigTable((file,) if overrides is None else (file, overrides))
-    config = _read(path, table)
-    table.refuse_unread()
-    return config
+    if "\0" in str(cwd):
+        raise ConfigError(None, "cwd", "the path has a null character in it; take it out")
+    folder = Path(os.path.abspath(cwd))  # noqa: PTH100 -- without "..", for people
+    session = overrides or ConfigLayer(raw={}, source=None, folder=folder)
+    if profile is not None:
+        session = attrs.evolve(session, raw={**session.raw, "profile": profile})
+    layers = find_layers(home, cwd=folder, overrides=session, system=system)
+    config = _read(home, str(folder), layers)
+    unknown = unknown_keys(layers.table, layers.base)
+    admin = None if system is None else system.parent
+    return attrs.evolve(
+        config,
+        skill_roots=find_skill_roots(home, cwd=folder, markers=layers.markers, admin=admin),
+        warnings=(*layers.warnings, *unknown, *config.warnings),
+        layers=layers.table.layers,
+        settings=tuple(sorted(layers.table.settings(), key=lambda setting: setting.path)),
+    )
 
 
-def _read(path: Path, table: ConfigTable) -> Config:
-    effort = table.text("model_reasoning_effort")
+async def load_config_async(
+    home: Path,
+    *,
+    cwd: Path | str,
+    overrides: ConfigLayer | None = None,
+    profile: str | None = None,
+    system: Path | None = SYSTEM_CONFIG,
+) -> Config:
+    """
+    Read the configuration in an OS thread; else as `load_config`.
+
+    Cancellation:
+        At once; what the OS thread reads then is thrown away.
+    """
+    read = partial(load_config, home, cwd=cwd, overrides=overrides, profile=profile, system=system)
+    return await trio.to_thread.run_sync(read, abandon_on_cancel=True)
+
+
+def _read(home: Path, cwd: str, layers: FoundLayers) -> Config:
+    table = layers.table
     agents = table.table("agents")
+    providers = read_providers(table)
+    docs = _read_docs(home, layers)
+    disabled = read_disabled_skills(table)
+    effort = table.text("model_reasoning_effort")
     return Config(
-        path=path,
+        path=home / CONFIG_FILE,
+        cwd=cwd,
         model=table.text("model"),
-        providers=(providers := read_providers(table)),
+        providers=providers,
         model_provider=read_chosen_provider(table, providers),
-        approval_policy=_approval_policy(table),
-        sandbox_policy=_sandbox_policy(table),
+        approval_policy=read_approval_policy(table),
+        sandbox_policy=read_sandbox_policy(table),
         effort=None if effort is None else ReasoningEffort(effort),
+        summary=read_summary(table),
+        personality=read_personality(table),
+        base_instructions=read_base_instructions(table),
+        developer_instructions=table.text("developer_instructions"),
+        user_instructions=docs.text,
+        instruction_files=docs.paths,
         environment_policy=read_environment_policy(table),
         mcp_servers=read_mcp_servers(table),
         features=read_features(table),
-        compact_prompt=table.text("compact_prompt"),
-        auto_compact_token_limit=table.limit("model_auto_compact_token_limit"),
+        compact_prompt=read_compact_prompt(table),
+        model_overrides=(overrides := read_model_overrides(table)),
+        auto_compact_token_limit=overrides.auto_compact_token_limit,
         truncation_policy=read_truncation_policy(table),
         review_model=table.text("review_model"),
         agent_max_threads=agents.integer("max_threads", AGENT_MAX_THREADS, least=1),
         agent_max_depth=agents.integer("max_depth", AGENT_MAX_DEPTH),
+        disabled_skills=disabled.paths,
+        credential_store=read_credential_store(table),
+        warnings=(*docs.warnings, *disabled.warnings),
     )
 
 
-def _parse(path: Path) -> Mapping[str, Json]:
-    try:
-        text = path.read_bytes().decode()
-    except FileNotFoundError:
-        return {}
-    except UnicodeDecodeError as exc:
-        raise ConfigError(str(path), "", f"it is no UTF-8 text: {exc}") from exc
-    except OSError as exc:
-        raise ConfigError(str(path), "", f"it cannot be read: {exc.strerror or exc}") from exc
-    try:
-        return tomllib.loads(text)
-    except RecursionError:
-        raise ConfigError(str(path), "", "it is nested too deep") from None
-    except ValueError as exc:  # TOMLDecodeError is one; so is a number with too many digits
-        line = _LINE.search(str(exc))
-        number = None if line is None else int(line[1])
-        raise ConfigError(str(path), "", f"it is no TOML: {exc}", number) from exc
-
-
-def _approval_policy(table: ConfigTable) -> AskForApproval:
-    value = table.choice("approval_policy", [policy.value for policy in AskForApproval])
-    return AskForApproval.ON_REQUEST if value is None else AskForApproval(value)
-
-
-def _sandbox_policy(table: ConfigTable) -> SandboxPolicy:
-    # Read in any mode, so that a mistake in it does not wait for a change of mode.
-    workspace = _workspace(table.table("sandbox_workspace_write"))
-    match table.choice("sandbox_mode", SANDBOX_MODES):
-        case "workspace-write":
-            return workspace
-        case "danger-full-access":
-            return DangerFullAccess()
-        case _:
-            return ReadOnly()
-
-
-def _workspace(table: ConfigTable) -> WorkspaceWrite:
-    return WorkspaceWrite(
-        writable_roots=tuple(_root(table, root) for root in table.text_list("writable_roots")),
-        network_access=table.flag("network_access"),
-        exclude_tmpdir_env_var=table.flag("exclude_tmpdir_env_var"),
-        exclude_slash_tmp=table.flag("exclude_slash_tmp"),
+def _read_docs(home: Path, layers: FoundLayers) -> Docs:
+    table = layers.table
+    fallbacks = read_file_names(table, "project_doc_fallback_filenames", ())
+    limit = table.integer("project_doc_max_bytes", DEFAULT_DOC_LIMIT_BYTES)
+    own = read_home_doc(home)
+    project = read_project_docs(
+        layers.folders,
+        fallback_names=fallbacks,
+        limit_bytes=limit,
+        but_not=os.path.realpath(own.paths[0]) if own.paths else None,
     )
-
-
-def _root(table: ConfigTable, root: str) -> str:
-    # Codex takes a relative root from the folder of the file, and "~" for the user's home.
-    try:
-        return os.path.normpath(table.folder("writable_roots") / Path(root).expanduser())
-    except RuntimeError as exc:  # "~somebody", and there is nobody of that name
-        table.refuse("writable_roots", f"{root!r} names no folder: {exc}")
+    return Docs(
+        text=joined_instructions(own, project),
+        paths=(*own.paths, *project.paths),
+        warnings=(*own.warnings, *project.warnings),
+    )

@@ -10,7 +10,9 @@ from typing import Final
 from messages.tool_settings import McpHttp, McpServerConfig, McpStdio, McpTransport
 from messages.value import Json
 
-from .config_table import ConfigLayer, ConfigTable
+from .config_layer import ConfigLayer
+from .config_table import ConfigTable
+from .masking import masked_text
 from .variables import read_variables
 
 __all__ = ["mcp_servers_from_json", "name_problem", "read_mcp_servers"]
@@ -116,7 +118,7 @@ def _refuse_others(table: ConfigTable, keys: tuple[str, ...], kind: str, own: st
 
 def _checked(table: ConfigTable, url: str) -> str:
     if not re.fullmatch(r"https?://[^/\s]+\S*", url):
-        table.refuse("url", f"expected a URL with http or https, got {url!r}")
+        table.refuse("url", f"expected a URL with http or https, got {masked_text(url)!r}")
     return url
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib import metadata
 from pathlib import Path
@@ -10,6 +10,8 @@ from typing import Any, Final, cast
 
 import attrs
 
+from actors.models import ModelOverrides
+from actors.skills import SkillRoot
 from messages.settings import (
     AskForApproval,
     CollaborationMode,
@@ -63,6 +65,19 @@ def _of(*types: type, optional: bool = False) -> Any:
     def validate(_: object, attribute: attrs.Attribute[object], value: object) -> None:
         if not (isinstance(value, types) or (optional and value is None)):
             raise ConfigError(None, attribute.name, f"expected {names}, got {value!r}")
+
+    return validate
+
+
+def _all(container: type, member: type) -> Any:
+    """Make a validator that lets only a container of such members pass."""
+
+    def validate(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
+        # Containers are iterable, which their common type does not say.
+        parts = cast("Iterable[object]", value if isinstance(value, container) else (None,))
+        if not all(isinstance(part, member) for part in parts):
+            expected = f"{container.__name__} of {member.__name__}"
+            raise ConfigError(None, attribute.name, f"expected {expected}, got {value!r}")
 
     return validate
 
@@ -125,6 +140,9 @@ class ThreadConfig:
         review_model: Model of reviews; None for that of the turn.
         agent_max_threads: Sub-agents alive at once below one root thread, from 1.
         agent_max_depth: How deep sub-agents may start sub-agents; 0 for none at all.
+        model_overrides: What is known better than the list of models, for any model.
+        skill_roots: Where skills are looked for; empty for no skills at all.
+        disabled_skills: Paths of the ``SKILL.md`` of skills that are switched off.
 
     Raises:
         ConfigError: A value is of the wrong kind or too small, or the path is not absolute.
@@ -180,3 +198,10 @@ class ThreadConfig:
     review_model: str | None = attrs.field(default=None, validator=_of(str, optional=True))
     agent_max_threads: int = attrs.field(default=AGENT_MAX_THREADS, validator=_from(1))
     agent_max_depth: int = attrs.field(default=AGENT_MAX_DEPTH, validator=_from(0))
+    model_overrides: ModelOverrides = attrs.field(
+        factory=ModelOverrides, validator=_of(ModelOverrides)
+    )
+    skill_roots: tuple[SkillRoot, ...] = attrs.field(default=(), validator=_all(tuple, SkillRoot))
+    disabled_skills: frozenset[str] = attrs.field(
+        factory=frozenset[str], validator=_all(frozenset, str)
+    )

@@ -22,9 +22,9 @@ def read_environment_policy(table: ConfigTable) -> EnvironmentPolicy:
     """
     inner = table.table("shell_environment_policy")
     default = EnvironmentPolicy()
-    inherit = inner.choice("inherit", [choice.value for choice in Inherit])
+    inherit = inner.choice("inherit", [choice.value for choice in Inherit], default.inherit.value)
     return EnvironmentPolicy(
-        inherit=default.inherit if inherit is None else Inherit(inherit),
+        inherit=Inherit(inherit),
         ignore_default_excludes=inner.flag(
             "ignore_default_excludes", default=default.ignore_default_excludes
         ),

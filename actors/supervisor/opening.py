@@ -4,10 +4,11 @@ import os
 from collections.abc import AsyncGenerator, Callable, Generator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
+from typing import Final
 
 import trio
 
-from actors.models import ModelProvider, ScriptedProvider
+from actors.models import ModelCatalog, ModelProvider, ResponsesProvider, ScriptedProvider
 from actors.rollout import (
     Durability,
     Files,
@@ -19,6 +20,7 @@ from actors.runtime import (
     DynamicSupervisor,
     World,
 )
+from actors.skills import SkillsCache
 from actors.thread import (
     ThreadServices,
 )
@@ -32,6 +34,7 @@ from actors.tools import (
     open_launcher,
     open_mcp_pool,
 )
+from actors.watcher import ChangeSource, open_watcher
 from messages.settings import SessionSource, SourceKind
 
 from .agents import Agents
@@ -54,6 +57,9 @@ async def open_supervisor(
     make_tools: Callable[[ToolParts], Sequence[Tool]] = builtin_tools,
     world: World | None = None,
     files: Files | None = None,
+    catalog: ModelCatalog | None = None,
+    watch_interval: float = 10.0,
+    watch_source: ChangeSource | None = None,
 ) -> AsyncGenerator[Supervisor]:
     """
     Run a supervisor for as long as the block lasts.
@@ -73,6 +79,9 @@ async def open_supervisor(
             ``lambda parts: (*builtin_tools(parts), MyTool())``.
         world: Clock, ids and randomness; the real ones by default.
         files: The file system of the journal; the real one by default.
+        catalog: Which models the provider has; by default those that we know of.
+        watch_interval: Seconds between two announcements that skills changed.
+        watch_source: Where changes of skills come from; the files themselves by default.
 
     Raises:
         HomeError: *home* is something other than a folder.
@@ -81,18 +90,32 @@ async def open_supervisor(
     world = world or World.system()
     environ = dict(os.environ)
     agents = Agents()
+    provider = provider or ScriptedProvider()
+    catalog = catalog or _own_catalog(home, provider, world)
+    if isinstance(provider, ResponsesProvider):
+        provider.find_info = catalog.model_info
+        provider.on_models_etag = catalog.heard_etag
+    skills = SkillsCache()
     await trio.to_thread.run_sync(_check_home, home)
     with _bare_errors():
         async with (
             open_launcher(),
             open_journal(world=world, durability=durability, files=files) as journal,
             open_mcp_pool(environ=environ, world=world) as mcp,
+            open_watcher(
+                on_change=skills.invalidate,
+                interval=watch_interval,
+                source=watch_source,
+                world=world,
+            ) as watcher,
+            catalog,
+            trio.open_nursery() as nursery,
         ):
             services = ThreadServices(
                 world=world,
                 journal=journal,
                 index=SessionIndex(home, world),
-                provider=provider or ScriptedProvider(),
+                provider=provider,
                 tools=ToolServices(
                     environ=environ,
                     sandbox=SandboxProbe(environ),
@@ -101,20 +124,41 @@ async def open_supervisor(
                     agents=agents,
                     make_tools=make_tools,
                 ),
+                skills=skills,
+                watcher=watcher,
                 children=agents,
             )
             children = DynamicSupervisor("threads", jitter=world.random)
             supervisor = Supervisor(
-                home, session_source, services, children, [] if capture_ops else None, agents
+                home,
+                session_source,
+                services,
+                children,
+                [] if capture_ops else None,
+                catalog,
+                agents,
             )
             children.on_exit = supervisor.on_exit
             children.on_restarting = supervisor.on_restarting
             children.on_gave_up = supervisor.on_gave_up
+            nursery.start_soon(supervisor.relay_changes, watcher.subscribe())
             try:
                 async with children:
                     yield supervisor
             finally:
                 supervisor.close()
+                nursery.cancel_scope.cancel()
+
+
+def _own_catalog(home: Path, provider: ModelProvider, world: World) -> ModelCatalog:
+    """Make a catalog that knows our own list and asks nobody."""
+    return ModelCatalog(
+        home=home, provider=provider.info, fetch=None, world=world, version="0", remote=False
+    )
+
+
+_NURSERY: Final = "Exceptions from Trio nursery"
+"""What trio calls the groups that it makes; those of the caller stay as they are."""
 
 
 @contextmanager
@@ -122,14 +166,16 @@ def _bare_errors() -> Generator[None]:
     """
     Let a lone error of the block out as it is, not in a group.
 
-    The caller wrote no nursery and should not have to know of the journal's.
+    The caller wrote no nursery and should not have to know of ours.
     """
     try:
         yield
     except BaseExceptionGroup as group:
-        error, *others = group.exceptions
-        if others:
-            raise
+        error: BaseException = group
+        while isinstance(error, BaseExceptionGroup) and error.message == _NURSERY:
+            if len(error.exceptions) > 1:
+                raise
+            error = error.exceptions[0]
         raise error from error.__cause__
 
 

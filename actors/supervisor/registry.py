@@ -10,7 +10,8 @@ from typing import Final
 import attrs
 import trio
 
-from actors.config import ThreadConfig
+from actors.config import CollaborationModeMask, ThreadConfig, list_collaboration_modes
+from actors.models import ModelCatalog, ModelPreset, RefreshStrategy
 from actors.rollout import (
     ForkedHistory,
     InitialHistory,
@@ -27,6 +28,8 @@ from actors.runtime import (
     EventChannel,
     ExitReason,
     IntensityExceeded,
+    MailboxClosed,
+    MailboxFull,
     NotStarted,
     Restart,
     StopOutcome,
@@ -34,6 +37,7 @@ from actors.runtime import (
     UnknownChild,
 )
 from actors.thread import (
+    SkillsChanged,
     Thread,
     ThreadBlueprint,
     ThreadClosed,
@@ -42,6 +46,7 @@ from actors.thread import (
     ThreadState,
     live,
 )
+from actors.watcher import FileWatcherEvent
 from messages.events import ErrorEvent
 from messages.ids import SubmissionId, ThreadId
 from messages.ops import Op, RefreshMcpServers, Shutdown
@@ -90,6 +95,7 @@ class Supervisor:
     _services: ThreadServices
     _children: DynamicSupervisor
     _captured: list[tuple[ThreadId, Op]] | None
+    _catalog: ModelCatalog
     _agents: Agents = attrs.field(factory=Agents)
     # Invariant: a thread is in here from before its first event until it has ended.
     # Bounded by the embedder only, as is the number of threads.
@@ -320,9 +326,39 @@ class Supervisor:
                 op = RefreshMcpServers(config=config)
                 nursery.start_soon(_submit_if_open, self._threads[thread_id].thread, op)
 
+    def subscribe_file_watcher(self) -> Subscription[FileWatcherEvent]:
+        """Hear of every change of skills from now on; see `Watcher.subscribe`."""
+        return self._services.watcher.subscribe()
+
+    async def relay_changes(self, events: Subscription[FileWatcherEvent]) -> None:
+        """Tell threads that skills changed, until the watcher ends; for `open_supervisor`."""
+        async for _ in events:  # also a lag: then everything may have changed
+            for member in self._threads.values():
+                if member.config.skill_roots:
+                    # Full: it will be told by the one that is waiting there, or is stuck.
+                    with suppress(MailboxClosed, MailboxFull):
+                        member.ports.mailbox.send_control_nowait(SkillsChanged())
+
     def subscribe_thread_created(self) -> Subscription[ThreadCreated]:
         """Hear of every thread that is created from now on."""
         return self._created.subscribe()
+
+    async def list_models(
+        self, refresh: RefreshStrategy = RefreshStrategy.ONLINE_IF_UNCACHED
+    ) -> tuple[ModelPreset, ...]:
+        """
+        List the provider's models, best first, hidden ones included.
+
+        What cannot be fetched is logged, and the list is what is known.
+
+        Cancellation:
+            A fetch that others wait for goes on.
+        """
+        return await self._catalog.list_models(refresh)
+
+    def list_collaboration_modes(self) -> tuple[CollaborationModeMask, ...]:
+        """List the modes that a client can offer."""
+        return list_collaboration_modes()
 
     def captured_ops(self) -> tuple[tuple[ThreadId, Op], ...]:
         """

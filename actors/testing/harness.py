@@ -16,6 +16,7 @@ from actors.runtime import Lagged, World
 from actors.supervisor import Supervisor, open_supervisor
 from actors.thread import Thread
 from actors.tools import Tool, ToolParts, builtin_tools
+from actors.watcher import ChangeSource, SilentSource
 from messages.events import Event, EventMsg
 from messages.settings import SessionSource, SourceKind
 
@@ -38,6 +39,7 @@ async def open_test_supervisor(
     durability: Durability = Durability.WRITE,
     make_tools: Callable[[ToolParts], Sequence[Tool]] = builtin_tools,
     files: Files | None = None,
+    watch_source: ChangeSource | None = None,
 ) -> AsyncGenerator[Supervisor]:
     """
     Run a supervisor that captures ops, with ids and a clock that repeat.
@@ -48,6 +50,7 @@ async def open_test_supervisor(
         home: Where rollouts go; None for a new temporary folder, removed at the end
             of the block.
         world: None for a deterministic one, which begins on the first of 2026.
+        watch_source: Where changes of skills come from; None for nowhere.
 
     Source:
         Codex, ``with_models_provider_for_tests``; no switch of the process is
@@ -66,6 +69,7 @@ async def open_test_supervisor(
             make_tools=make_tools,
             world=world or World.deterministic(seed=0, start=_START),
             files=files,
+            watch_source=watch_source or SilentSource(),
         ) as supervisor:
             yield supervisor
     finally:

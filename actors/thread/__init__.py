@@ -12,7 +12,7 @@ from .errors import (
 )
 from .handle import Thread, ThreadSnapshot, ThreadStatistics
 from .life import live
-from .ports import EVENT_CAPACITY, SUBMISSION_CAPACITY, ThreadPorts
+from .ports import EVENT_CAPACITY, SUBMISSION_CAPACITY, SkillsChanged, ThreadPorts
 from .services import ThreadBlueprint, ThreadServices
 from .settings import SessionSettings, settings_from_config
 from .states import ThreadState
@@ -23,6 +23,7 @@ __all__ = [
     "InvalidTransition",
     "NoActiveTurn",
     "SessionSettings",
+    "SkillsChanged",
     "SteerError",
     "SteerInputEmpty",
     "Thread",

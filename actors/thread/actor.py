@@ -17,6 +17,7 @@ from messages.events import (
     ExecApprovalRequest,
     RequestUserInput,
     ShutdownComplete,
+    SkillsUpdateAvailable,
     ThreadNameUpdated,
     ThreadRolledBack,
     WarningEvent,
@@ -25,6 +26,7 @@ from messages.ids import SubmissionId
 from messages.ops import (
     DynamicToolResponse,
     ExecApproval,
+    ListSkills,
     Op,
     OverrideTurnContext,
     PatchApproval,
@@ -51,9 +53,10 @@ from .errors import ThreadClosed, TurnInputFull
 from .history import History
 from .jobs import Jobs
 from .outlet import START
-from .ports import JobEnded, Revoke, Steer, ThreadMessage
+from .ports import JobEnded, Revoke, SkillsChanged, Steer, ThreadMessage
 from .session import Session
 from .settings import SettingsRejected, overridden, with_user_turn
+from .skill_use import SkillUse
 from .states import ThreadState
 from .turn import PendingInput
 from .turns import Turns
@@ -78,6 +81,7 @@ class ThreadActor:
 
     _session: Session
     _jobs: Jobs = attrs.field(init=False)
+    _skills: SkillUse = attrs.field(init=False)
     _turns: Turns = attrs.field(init=False)
     _closing: SubmissionId | None = attrs.field(default=None, init=False)
     _renames: Errands = attrs.field(init=False)
@@ -85,10 +89,11 @@ class ThreadActor:
 
     def __attrs_post_init__(self) -> None:
         self._jobs = Jobs(self._session.ports)
-        self._turns = Turns(self._session, self._jobs)
+        self._skills = SkillUse(self._session)
+        self._turns = Turns(self._session, self._jobs, self._skills)
         ports = self._session.ports
         self._renames = Errands(ports, self._jobs, "Failed to set thread name")
-        self._listings = Errands(ports, self._jobs, "the MCP tools cannot be listed")
+        self._listings = Errands(ports, self._jobs, "the list cannot be made")
 
     async def run(self) -> None:
         """
@@ -167,6 +172,8 @@ class ThreadActor:
                 self._on_steer(message)
             case Revoke(approval=approval, reply=reply):
                 reply.answer(self._session.ports.revoke(approval))
+            case SkillsChanged():
+                self._session.outlet.emit(START, SkillsUpdateAvailable())
             case JobEnded():
                 pass
             case _:
@@ -223,6 +230,8 @@ class ThreadActor:
                 self._refresh_mcp(submission_id, config)
             case Action.LIST_MCP, _:
                 self._listings.add(submission_id, partial(self._list_mcp, submission_id))
+            case Action.LIST_SKILLS, ListSkills():
+                self._listings.add(submission_id, partial(self._list_skills, submission_id, op))
             case Action.SHUT_DOWN, _:
                 self._shut_down(submission_id)
             case _:  # the decisions pair actions with ops
@@ -308,6 +317,7 @@ class ThreadActor:
         session.previous_model = session.settings.model
         # Part of what the model was told may be gone; the next turn tells it again.
         session.has_context = False
+        self._skills.forget()
         outlet.publish(submission_id, counted)
         problem = await outlet.flush()
         if problem is not None:
@@ -325,7 +335,7 @@ class ThreadActor:
             named = ThreadNameUpdated(thread_id=session.thread_id, thread_name=name)
             session.outlet.emit(submission_id, named)
 
-    # MCP servers ----------------------------------------------------------
+    # Lists and MCP servers ------------------------------------------------
 
     def _refresh_mcp(self, submission_id: SubmissionId, config: Json) -> None:
         try:
@@ -333,6 +343,10 @@ class ThreadActor:
         except ConfigError as error:
             message = f"the MCP servers stay as they are: {error}"
             self._session.ports.refuse(submission_id, message, CodexErrorCode.BAD_REQUEST)
+
+    async def _list_skills(self, submission_id: SubmissionId, op: ListSkills) -> None:
+        listing = await self._skills.listing(op.cwds, force=op.force_reload)
+        self._session.outlet.emit(submission_id, listing)
 
     async def _list_mcp(self, submission_id: SubmissionId) -> None:
         listing = await self._session.toolbox.mcp_listing()

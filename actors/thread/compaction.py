@@ -69,6 +69,7 @@ class Compactor:
 
     Attributes:
         context: Of the turn; its model writes the summary.
+        known: What the history says besides the initial context, and is to say again.
         prompt: What the model is told to do.
         limit: Tokens from which on the turn compacts by itself; None means never.
     """
@@ -77,6 +78,7 @@ class Compactor:
     outlet: Outlet
     provider: ModelProvider
     world: World
+    known: tuple[Message, ...] = ()
     prompt: str = COMPACTION_PROMPT
     limit: int | None = None
 
@@ -129,7 +131,7 @@ class Compactor:
         before = outlet.history.items
         after = [
             *build_compacted_history(
-                initial_context(settings), collect_user_messages(before), summary
+                (*initial_context(settings), *self.known), collect_user_messages(before), summary
             ),
             *(item for item in before if isinstance(item, GhostSnapshot)),
         ]
@@ -190,5 +192,6 @@ class Compactor:
             prompt_cache_key=self.context.thread_id,
             turn_id=self.context.turn_id,
             subagent="compact",
+            model_info=info,
             turn_state=TurnState(),
         )

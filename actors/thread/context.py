@@ -21,7 +21,13 @@ from messages.settings import (
 
 from .settings import SessionSettings, TurnContext
 
-__all__ = ["initial_context", "is_last_word", "settings_updates", "turn_aborted_marker"]
+__all__ = [
+    "initial_context",
+    "is_kind_told",
+    "is_last_word",
+    "settings_updates",
+    "turn_aborted_marker",
+]
 
 _SHELL: Final = "bash"
 _MARKER: Final = re.compile(r"<[a-z_ ]+>|# AGENTS\.md instructions for ")
@@ -126,6 +132,12 @@ def is_last_word(message: Message, history: Sequence[ResponseItem]) -> bool:
         if kind and isinstance(item, Message) and _kind(item) == kind:
             return False
     return False
+
+
+def is_kind_told(message: Message, history: Sequence[ResponseItem]) -> bool:
+    """Whether *history* holds any context message of the kind of this one."""
+    kind = _kind(message)
+    return any(isinstance(item, Message) and _kind(item) == kind for item in history)
 
 
 def _kind(message: Message) -> str | None:

@@ -60,6 +60,7 @@ class Action(Enum):
     RENAME = "name the thread"
     RUN_SHELL = "run the user's command"
     REFRESH_MCP = "use other MCP servers from the next turn on"
+    LIST_SKILLS = "list the skills"
     LIST_MCP = "list what the MCP servers offer"
     COMPACT = "compact the history, in place of the running turn"
     REVIEW = "review code, in place of the running turn"
@@ -93,7 +94,6 @@ _UNSUPPORTED = (
     AddToHistory,
     GetHistoryEntryRequest,
     ListCustomPrompts,
-    ListSkills,
     ListRemoteSkills,
     DownloadRemoteSkill,
     DropMemories,
@@ -150,6 +150,8 @@ def decide(op: Op, *, turn_runs: bool, keeps_rollout: bool) -> Decision:
             return Action.RUN_SHELL
         case RefreshMcpServers():
             return Action.REFRESH_MCP
+        case ListSkills():
+            return Action.LIST_SKILLS
         case ListMcpTools():
             return Action.LIST_MCP
         case CleanBackgroundTerminals():

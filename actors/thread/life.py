@@ -76,7 +76,8 @@ async def live(
     task_status.started(configured)
     del history, configured  # they may be large, and the actor lives long
     try:
-        await ThreadActor(session).run()
+        with services.watcher.watch(root.path for root in blueprint.config.skill_roots):
+            await ThreadActor(session).run()
     finally:
         session.close_tools()
 
@@ -206,7 +207,7 @@ def _session(
     recorder: Recorder | None,
 ) -> Session:
     settings = ports.settings
-    info = services.provider.model_info(settings.model)
+    info = blueprint.config.model_overrides.apply(services.provider.model_info(settings.model))
     outlet = Outlet(
         ports=ports,
         history=History(policy=settings.truncation_policy or info.truncation_policy),

@@ -32,6 +32,7 @@ __all__ = [
     "EVENT_CAPACITY",
     "SUBMISSION_CAPACITY",
     "Revoke",
+    "SkillsChanged",
     "Steer",
     "ThreadMessage",
     "ThreadPorts",
@@ -71,7 +72,12 @@ class Revoke:
     reply: Reply[bool]
 
 
-ThreadMessage: TypeAlias = Submission | Steer | Revoke | JobEnded
+@attrs.frozen
+class SkillsChanged:
+    """Skills that the thread may use changed, or may have."""
+
+
+ThreadMessage: TypeAlias = Submission | Steer | Revoke | SkillsChanged | JobEnded
 
 
 @attrs.define(eq=False)

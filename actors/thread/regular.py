@@ -20,6 +20,7 @@ from .errors import TurnFailed
 from .outlet import Outlet
 from .prompt import without_images
 from .sampling import Sampled, Sampler
+from .skill_use import SkillUse
 from .turn import PendingInput, Turn
 from .user_input import message_from_input
 
@@ -37,6 +38,7 @@ async def converse(
     sampler: Sampler,
     outlet: Outlet,
     toolbox: Toolbox,
+    skills: SkillUse,
     *,
     compactor: Compactor,
     downshift: Compactor | None = None,
@@ -68,7 +70,10 @@ async def converse(
         with trio.move_on_after(_RECORDING_PATIENCE, shield=True):
             await _record_input(turn, outlet, turn.input, new_id)
         raise
+    known = await skills.introduce(turn)
     await _record_input(turn, outlet, turn.input, new_id)
+    if known is not None:
+        await skills.inject(turn, known, sampler.tools)
     outlet.store((turn.context.record(turn.context.settings.collaboration),))
     await toolbox.wait_ready()
     for _ in range(MAX_REQUESTS):

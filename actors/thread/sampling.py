@@ -162,6 +162,7 @@ class Sampler:
             prompt_cache_key=context.thread_id,
             turn_id=context.turn_id,
             subagent=self.context.subagent,
+            model_info=context.model_info,
             turn_state=self.turn_state,
         )
 

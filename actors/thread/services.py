@@ -9,7 +9,9 @@ from actors.config import ThreadConfig
 from actors.models import ModelProvider
 from actors.rollout import Journal, PersistMode, SessionIndex
 from actors.runtime import World
+from actors.skills import SkillsCache
 from actors.tools import ToolServices
+from actors.watcher import Watcher
 from messages.ids import ThreadId
 from messages.settings import DynamicToolSpec, SessionSource
 
@@ -45,6 +47,8 @@ class ThreadServices:
 
     Attributes:
         tools: What the tools of all threads share, and who builds those of one.
+        skills: Finds skills, and remembers them until they change.
+        watcher: Says when they do.
         children: Starts threads for reviews; None where nobody does.
         interrupt_patience:
             Seconds that tools get to stop before the turn is reported as
@@ -56,6 +60,8 @@ class ThreadServices:
     index: SessionIndex
     provider: ModelProvider
     tools: ToolServices
+    skills: SkillsCache
+    watcher: Watcher
     children: ChildThreads | None = None
     interrupt_patience: float = 1.25
 

@@ -35,6 +35,7 @@ class Session:
             Whether the history is known to hold the initial context.  A resumed thread's
             waits for its first turn, which may change settings.
         turn: The running turn.
+        variables: What the user gave for commands of skills to use; never recorded.
         mcp_servers: Those asked for, until the next turn begins to use them; else None.
     """
 
@@ -48,6 +49,7 @@ class Session:
     has_context: bool = False
     turn: Turn | None = None
     mcp_servers: Mapping[str, McpServerConfig] | None = None
+    variables: dict[str, str] = attrs.field(factory=dict[str, str], repr=False)
     # None until the first turn: a thread that only waits needs none (P14).
     _toolbox: Toolbox | None = attrs.field(default=None, init=False)
 
@@ -84,7 +86,12 @@ class Session:
     @property
     def model_info(self) -> ModelInfo:
         """What the model of the next turn can do."""
-        return self.services.provider.model_info(self.settings.model)
+        return self.find_model_info(self.settings.model)
+
+    def find_model_info(self, model: str) -> ModelInfo:
+        """Say what a model can do, with what the configuration knows better."""
+        overrides = self.blueprint.config.model_overrides
+        return overrides.apply(self.services.provider.model_info(model))
 
     def configure(self, settings: SessionSettings) -> None:
         """Let these settings be in force from the next turn on."""
@@ -107,14 +114,15 @@ class Session:
 
     def with_model(self, context: TurnContext, model: str) -> TurnContext:
         """Let a turn's context be one for another model."""
-        mode = context.settings.collaboration
-        settings = attrs.evolve(mode.settings, model=model)
+        mode, info = context.settings.collaboration, self.find_model_info(model)
+        effort = info.fit_effort(mode.settings.reasoning_effort)
+        settings = attrs.evolve(mode.settings, model=model, reasoning_effort=effort)
         return attrs.evolve(
             context,
             settings=attrs.evolve(
                 context.settings, collaboration=attrs.evolve(mode, settings=settings)
             ),
-            model_info=self.services.provider.model_info(model),
+            model_info=info,
         )
 
     def stop_background(self) -> None:

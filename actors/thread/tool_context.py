@@ -1,6 +1,6 @@
 """What a running tool sees of its turn."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import cast
 
 import attrs
@@ -81,6 +81,11 @@ class TurnTools:
     def mode(self) -> ModeKind:
         """The collaboration mode of the session now, which may be newer than the turn."""
         return self._session.settings.collaboration.mode
+
+    @property
+    def variables(self) -> Mapping[str, str]:
+        """Environment variables that the user gave for this session; may be secret."""
+        return self._session.variables
 
     @property
     def world(self) -> World:

@@ -27,6 +27,7 @@ from .jobs import Jobs
 from .ports import Steer
 from .session import Session
 from .settings import TurnContext
+from .skill_use import SkillUse
 from .states import ThreadState, TurnPhase
 from .turn import PENDING_CAPACITY, PendingInput, Turn, run_turn
 from .user_commands import UserCommands
@@ -57,6 +58,7 @@ class Turns:
 
     _session: Session
     _jobs: Jobs
+    _skills: SkillUse
     _works: Works = attrs.field(init=False)
     _commands: UserCommands = attrs.field(init=False)
     _successor: _Successor | None = attrs.field(default=None, init=False)
@@ -64,7 +66,7 @@ class Turns:
     _open: bool = attrs.field(default=True, init=False)
 
     def __attrs_post_init__(self) -> None:
-        self._works = Works(self._session, self._jobs)
+        self._works = Works(self._session, self._jobs, self._skills)
         self._commands = UserCommands(self._session, self._jobs)
 
     def start(self, submission_id: SubmissionId, first: PendingInput) -> None:

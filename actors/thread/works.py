@@ -11,6 +11,7 @@ from .review import run_review
 from .sampling import Sampler
 from .session import Session
 from .settings import TurnContext
+from .skill_use import SkillUse
 from .tool_context import TurnTools
 from .turn import Turn
 
@@ -23,6 +24,7 @@ class Works:
 
     _session: Session
     _jobs: Jobs
+    _skills: SkillUse
 
     def tools(self, turn: Turn) -> TurnTools:
         """Build what the tools of a turn see of it."""
@@ -49,6 +51,7 @@ class Works:
             turn.sampler,
             self._session.outlet,
             self._session.toolbox,
+            self._skills,
             compactor=self._compactor(turn.context),
             downshift=self._downshift(turn.context),
         )
@@ -68,6 +71,7 @@ class Works:
             outlet=session.outlet,
             provider=session.services.provider,
             world=session.services.world,
+            known=self._skills.context,
             prompt=config.compact_prompt or COMPACTION_PROMPT,
             limit=compaction_limit(context, config.auto_compact_token_limit),
         )

@@ -232,7 +232,7 @@ class CommandGate:
 
     def _environ(self, context: ToolContext) -> dict[str, str]:
         """Say what counts for where a command may write."""
-        variables = command_environment(self.environ, self.environment_policy, context.thread_id)
+        variables = command_environment(self.environ, self.environment_policy, context)
         if "CODEX_HOME" in self.environ:
             variables["CODEX_HOME"] = self.environ["CODEX_HOME"]
         # Rules must not be written by what they are for, whatever the command knows of them.

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import PurePath
 from typing import Final, assert_never
 
-from messages.ids import ThreadId
 from messages.tool_settings import EnvironmentPolicy, Inherit
+
+from .tool import ToolContext
 
 __all__ = ["choose_shell", "command_environment"]
 
@@ -27,7 +28,7 @@ _WILD: Final = {"*": ".*", "?": "."}
 
 
 def command_environment(
-    environ: Mapping[str, str], policy: EnvironmentPolicy, thread_id: ThreadId
+    environ: Mapping[str, str], policy: EnvironmentPolicy, context: ToolContext
 ) -> dict[str, str]:
     """
     Build the variables of a command: of ours those that the policy lets through, and its own.
@@ -36,7 +37,7 @@ def command_environment(
         environ: Ours.
 
     Returns:
-        Also the thread's id, whatever the policy says.
+        Also what the user gave for this session, and the thread's id, whatever the policy says.
 
     Source:
         Codex, ``exec_env.rs``.
@@ -49,7 +50,7 @@ def command_environment(
     if policy.include_only:
         fits = _any_of(policy.include_only)
         found = {name: value for name, value in found.items() if fits.fullmatch(name)}
-    return {**found, _THREAD: thread_id}
+    return {**found, **context.variables, _THREAD: context.thread_id}
 
 
 def choose_shell(environ: Mapping[str, str]) -> str:

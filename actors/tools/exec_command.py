@@ -225,7 +225,7 @@ class _Start:
 
     def _make(self, launch: Launch) -> ExecSession:
         tool, context = self._tool, self.report.context
-        variables = command_environment(tool.environ, tool.environment_policy, context.thread_id)
+        variables = command_environment(tool.environ, tool.environment_policy, context)
         return ExecSession(
             id=self._number,
             argv=launch.argv,

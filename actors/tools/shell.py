@@ -92,7 +92,7 @@ class ShellSession:
             CommandRefused: The gate does not let it through.
             SpawnError: It could not be started.
         """
-        variables = command_environment(self.environ, self.environment_policy, context.thread_id)
+        variables = command_environment(self.environ, self.environment_policy, context)
 
         async def attempt(launch: Launch) -> ProcessResult:
             report.output = ProcessOutput()  # the end tells the last attempt

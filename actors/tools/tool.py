@@ -1,6 +1,6 @@
 """What a tool is: its calls, what it sees of its turn, and what it gives back."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Protocol, TypeAlias, cast
 
 import attrs
@@ -135,6 +135,11 @@ class ToolContext(Protocol):
     @property
     def mode(self) -> ModeKind:
         """The collaboration mode that the session is in now."""
+        ...
+
+    @property
+    def variables(self) -> Mapping[str, str]:
+        """Environment variables for commands that the user gave for this session."""
         ...
 
     @property

@@ -51,7 +51,7 @@ async def run_user_shell(
         Codex, ``tasks/user_shell.rs``.
     """
     variables = os.environ if environ is None else environ
-    env = command_environment(variables, policy or EnvironmentPolicy(), context.thread_id)
+    env = command_environment(variables, policy or EnvironmentPolicy(), context)
     argv = (choose_shell(variables), "-lc", command)
     call_id = CallId(context.world.new_id())
     report = CommandReport(context, call_id, argv, context.cwd, source=ExecCommandSource.USER_SHELL)

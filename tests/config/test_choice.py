@@ -6,13 +6,26 @@ from pathlib import Path
 
 import pytest
 
-from actors.config import ConfigError, choose_provider, load_config
-from actors.models import ModelProvider, ResponsesProvider, ScenarioError, ScriptedProvider
+from actors.config import (
+    ConfigError,
+    choose_provider,
+    load_config,
+    open_catalog,
+    open_login,
+)
+from actors.models import (
+    ModelProvider,
+    ModelsFetch,
+    ResponsesProvider,
+    ScenarioError,
+    ScriptedProvider,
+    service_url,
+)
 
 
 def chosen(home: Path, text: str = "", **environ: str) -> tuple[ModelProvider, str | None]:
     (home / "config.toml").write_text(text)
-    return choose_provider(load_config(home), environ)
+    return choose_provider(load_config(home, cwd=home, system=None), environ)
 
 
 @pytest.mark.parametrize("text", ["", 'model_provider = "openai"'])
@@ -26,7 +39,8 @@ def test_openai_without_a_key_is_the_scripted_model_and_says_so(
     assert isinstance(provider, ScriptedProvider)
     assert notice == (
         "no API key: playing the scripted model offline; for a real one set OPENAI_API_KEY, "
-        f"or name another provider in {tmp_path / 'config.toml'}"
+        "log in with 'treadle login --with-api-key', or name another provider in "
+        f"{tmp_path / 'config.toml'}"
     )
 
 
@@ -36,7 +50,8 @@ def test_openai_with_a_key_is_asked(tmp_path: Path, variable: str) -> None:
     provider, notice = chosen(tmp_path, **{variable: "k"})
 
     assert isinstance(provider, ResponsesProvider)
-    assert provider.info.base_url == "https://api.openai.com/v1"
+    assert provider.info.base_url is None
+    assert service_url(provider.info, None) == "https://api.openai.com/v1"
     assert "version" in provider.info.http_headers
     assert notice is None
 
@@ -56,6 +71,81 @@ def test_senseless_address_is_named(tmp_path: Path) -> None:
     assert str(caught.value) == (
         "OPENAI_BASE_URL: expected a URL with http or https, got 'localhost'"
     )
+
+
+LOGIN = '{"OPENAI_API_KEY": "sk-kept-in-file"}'
+
+
+def test_openai_with_a_login_is_asked(tmp_path: Path) -> None:
+    """What 'treadle login' or Codex has kept is as good as a key in the environment."""
+    (tmp_path / "auth.json").write_text(LOGIN)
+
+    provider, notice = chosen(tmp_path)
+
+    assert isinstance(provider, ResponsesProvider)
+    assert provider.auth is not None
+    assert notice is None
+    assert "sk-kept" not in repr(provider)
+
+
+@pytest.mark.parametrize("text", ["{", "[]", "\x00"])
+def test_a_login_that_cannot_be_used_is_told(tmp_path: Path, text: str) -> None:
+    """It is not taken for none: the user thinks there is one."""
+    (tmp_path / "auth.json").write_text(text)
+
+    with pytest.raises(ConfigError) as caught:
+        chosen(tmp_path)
+
+    assert caught.value.path == str(tmp_path / "auth.json")
+
+
+@pytest.mark.parametrize("store", ["keyring", "ephemeral"])
+def test_a_login_out_of_reach_is_no_login(tmp_path: Path, store: str) -> None:
+    """A key in the environment does all the same; without one the user hears why."""
+    text = f'cli_auth_credentials_store = "{store}"'
+    (tmp_path / "auth.json").write_text(LOGIN)
+
+    scripted, notice = chosen(tmp_path, text)
+    provider, nothing = chosen(tmp_path, text, OPENAI_API_KEY="k")
+
+    assert isinstance(scripted, ScriptedProvider)
+    assert notice is not None
+    assert f"(a login in the store {store!r} is out of our reach)" in notice
+    assert isinstance(provider, ResponsesProvider)
+    assert (provider.auth, nothing) == (None, None)
+
+
+@pytest.mark.parametrize("store", ["file", "auto"])
+def test_a_login_in_a_file_is_within_reach(tmp_path: Path, store: str) -> None:
+    """With ``auto`` Codex takes the file where there is nothing better."""
+    (tmp_path / "config.toml").write_text(f'cli_auth_credentials_store = "{store}"')
+
+    assert open_login(load_config(tmp_path, cwd=tmp_path, system=None), {}) is not None
+
+
+@pytest.mark.parametrize(
+    ("text", "first", "asks"),
+    [
+        ("", "gpt-5.3-codex", True),
+        ('model_provider = "scripted"', "scripted", False),
+        ('model_provider = "acme"\nmodel_providers.acme.base_url = "http://a.test"', "gpt-5.3-codex", True),
+    ],
+)  # fmt: skip
+def test_the_catalog_is_that_of_the_chosen_provider(
+    tmp_path: Path, text: str, first: str, asks: bool
+) -> None:
+    """The scripted model has no list that could be asked for."""
+    (tmp_path / "config.toml").write_text(text)
+    watched: list[object] = []
+
+    def watch(fetch: ModelsFetch) -> ModelsFetch:
+        watched.append(fetch)
+        return fetch
+
+    catalog = open_catalog(load_config(tmp_path, cwd=tmp_path, system=None), {}, watch=watch)
+
+    assert catalog.presets[0].model == first
+    assert bool(watched) is asks
 
 
 ACME = """

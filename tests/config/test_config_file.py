@@ -13,12 +13,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from actors.config import OPENAI_PROVIDER, Config, ConfigError, ConfigLayer, load_config
-from actors.models import SCRIPTED_PROVIDER, ProviderInfo
+from actors.models import SCRIPTED_PROVIDER, CredentialStore, ModelOverrides, ProviderInfo
 from messages.settings import (
     AskForApproval,
     DangerFullAccess,
+    Personality,
     ReadOnly,
     ReasoningEffort,
+    ReasoningSummary,
     SandboxPolicy,
     TruncationMode,
     TruncationPolicy,
@@ -39,9 +41,13 @@ def home(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def read(home: Path, overrides: ConfigLayer | None = None) -> Config:
+    return load_config(home, cwd="/", overrides=overrides, system=None)
+
+
 def loaded(home: Path, text: str) -> Config:
     (home / "config.toml").write_text(text, encoding="utf-8")
-    return load_config(home)
+    return read(home)
 
 
 def complaint(home: Path, text: str) -> str:
@@ -57,8 +63,12 @@ BUILT_IN = {"openai": OPENAI_PROVIDER, "scripted": SCRIPTED_PROVIDER}
 
 def test_home_without_a_file_has_all_defaults(home: Path) -> None:
     """Also a home that is not there."""
-    assert load_config(home / "missing") == Config(
+    config = read(home / "missing")
+
+    assert {root.path for root in config.skill_roots} >= {str(home / "missing" / "skills")}
+    assert attrs.evolve(config, skill_roots=()) == Config(
         path=home / "missing" / "config.toml",
+        cwd="/",
         model=None,
         model_provider="openai",
         providers=BUILT_IN,
@@ -75,7 +85,17 @@ def test_every_key_is_read(home: Path) -> None:
 model = "gpt-5"
 model_provider = "acme"
 model_reasoning_effort = "high"
+model_reasoning_summary = "concise"
+model_context_window = 100000
+model_supports_reasoning_summaries = true
 model_auto_compact_token_limit = 90000
+personality = "friendly"
+instructions = "Be good."
+developer_instructions = "Be quick."
+cli_auth_credentials_store = "auto"
+project_root_markers = [".hg"]
+project_doc_max_bytes = 10
+project_doc_fallback_filenames = ["README.md"]
 tool_output_token_limit = 5000
 compact_prompt = "Sum up."
 review_model = "gpt-6"
@@ -92,7 +112,7 @@ unified_exec = false
 apply_patch_freeform = false
 collab = true
 request_user_input = false
-some_other = true
+skill_env_var_dependency_prompt = true
 
 [shell_environment_policy]
 inherit = "core"
@@ -149,8 +169,21 @@ exclude_slash_tmp = true
 """,
     )
 
-    assert config == Config(
+    assert config.warnings == ()
+    assert attrs.evolve(config, skill_roots=()) == Config(
         path=home / "config.toml",
+        cwd="/",
+        summary=ReasoningSummary.CONCISE,
+        personality=Personality.FRIENDLY,
+        base_instructions="Be good.",
+        developer_instructions="Be quick.",
+        credential_store=CredentialStore.AUTO,
+        model_overrides=ModelOverrides(
+            context_window=100_000,
+            auto_compact_token_limit=90_000,
+            supports_reasoning_summaries=True,
+            tool_output_token_limit=5000,
+        ),
         model="gpt-5",
         model_provider="acme",
         providers={
@@ -220,6 +253,7 @@ exclude_slash_tmp = true
             apply_patch_freeform=False,
             collab=True,
             request_user_input=False,
+            skill_env_var_dependency_prompt=True,
         ),
         compact_prompt="Sum up.",
         auto_compact_token_limit=90_000,
@@ -233,7 +267,7 @@ exclude_slash_tmp = true
 def test_a_thread_starts_with_everything_that_is_configured(home: Path) -> None:
     """Every field that both have is handed over."""
     config = attrs.evolve(
-        load_config(home),
+        read(home),
         model="m",
         approval_policy=AskForApproval.NEVER,
         sandbox_policy=DangerFullAccess(),
@@ -247,15 +281,26 @@ def test_a_thread_starts_with_everything_that_is_configured(home: Path) -> None:
         review_model="r",
         agent_max_threads=2,
         agent_max_depth=3,
+        summary=ReasoningSummary.NONE,
+        personality=Personality.NONE,
+        base_instructions="b",
+        developer_instructions="d",
+        user_instructions="u",
+        model_overrides=ModelOverrides(context_window=5),
+        disabled_skills=frozenset({"/s"}),
     )
 
     thread_config = config.thread_config("/work")
 
-    own = {field.name for field in attrs.fields(Config)} - {"path", "model_provider", "providers"}
+    own = {field.name for field in attrs.fields(Config)} - {
+        "path", "cwd", "model_provider", "providers", "instruction_files", "credential_store",
+        "warnings", "layers", "settings",
+    }  # fmt: skip
     assert {name: getattr(thread_config, name) for name in own} == {
         name: getattr(config, name) for name in own
     }
     assert thread_config.cwd == "/work"
+    assert config.thread_config().cwd == config.cwd
 
 
 def test_overrides_go_before_the_file_key_by_key(home: Path) -> None:
@@ -278,7 +323,7 @@ def test_overrides_go_before_the_file_key_by_key(home: Path) -> None:
         folder=Path("/here"),
     )
 
-    config = load_config(home, overrides)
+    config = read(home, overrides)
 
     assert config.model == "of the overrides"
     assert config.sandbox_policy == WorkspaceWrite(writable_roots=("/here/y",), network_access=True)
@@ -306,7 +351,7 @@ def test_a_complaint_names_the_layer_that_the_value_is_from(
     overrides = ConfigLayer(raw=raw, source="--config", folder=Path("/"))
 
     with pytest.raises(ConfigError) as caught:
-        load_config(home, overrides)
+        read(home, overrides)
 
     assert str(caught.value).startswith(source.replace("FILE", str(home / "config.toml")) + ":")
 
@@ -314,19 +359,23 @@ def test_a_complaint_names_the_layer_that_the_value_is_from(
 @pytest.mark.parametrize(
     ("raw", "complaint"),
     [
-        ({"colour": 1}, "colour: this version does not read it; known: model_reasoning_effort, "),
-        ({"features": {"colour": True}}, "features.colour: this version does not read it; known: shell_tool, unified_exec, apply_patch_freeform, collab, request_user_input"),
-        ({"mcp_servers": {"a": {"command": "x", "scopes": []}}}, "mcp_servers.a.scopes: this version does not read it; known: command, url, "),
-        ({"sandbox_workspace_write": {"a": {"b": 1}}}, "sandbox_workspace_write.a: this version does not read it; known: writable_roots, "),
+        ({"colour": 1}, "colour: this version does not read it; 'treadle config' lists the keys that count"),
+        ({"modle": 1}, "modle: this version does not read it; did you mean 'model'?"),
+        ({"notify": ["x"]}, "notify: this version does not read it; "),
+        ({"projects": {"/x": {}}}, "projects: does not count in settings of a session; write it into config.toml of the home"),
+        ({"profile": "p", "profiles": {"p": {"colour": 1}}}, "profiles.p.colour: this version does not read it; "),
+        ({"features": {"colour": True}}, "features.colour: this version does not read it; known here: shell_tool, unified_exec, apply_patch_freeform, collab, request_user_input"),
+        ({"mcp_servers": {"a": {"command": "x", "scopes": []}}}, "mcp_servers.a.scopes: this version does not read it; known here: command, url, "),
+        ({"sandbox_workspace_write": {"a": {"b": 1}}}, "sandbox_workspace_write.a: this version does not read it; known here: writable_roots, "),
     ],
 )  # fmt: skip
 def test_a_strict_layer_has_no_keys_that_nobody_reads(home: Path, raw: Any, complaint: str) -> None:
     """What is said on a command line is meant for us; what a file says is not always."""
     layer = ConfigLayer(raw=raw, source=None, folder=home)
-    assert isinstance(load_config(home, layer), Config)
+    assert isinstance(read(home, layer), Config)
 
     with pytest.raises(ConfigError) as caught:
-        load_config(home, attrs.evolve(layer, strict=True))
+        read(home, attrs.evolve(layer, strict=True))
 
     assert str(caught.value).startswith(complaint)
 
@@ -366,17 +415,18 @@ def test_other_keys_are_left_alone(home: Path) -> None:
     """A file that Codex uses too has many of them."""
     config = loaded(
         home,
-        'notify = ["x"]\n[features]\njs_repl = true\n[agents.role]\nx = 1\n[profiles.c]\nmodel = 5',
+        'notify = ["x"]\n[tui]\nx = 1\n[features]\njs_repl = true\n[agents.role]\nx = 1\n[profiles.c]\nmodel = 5',
     )
 
-    assert config == attrs.evolve(load_config(home / "missing"), path=home / "config.toml")
+    other = attrs.evolve(read(home / "missing"), path=home / "config.toml")
+    assert attrs.evolve(config, skill_roots=other.skill_roots) == other
 
 
 def test_windows_line_ends_and_umlauts_are_fine(home: Path) -> None:
     """It is read as bytes."""
     (home / "config.toml").write_bytes('model = "ü"\r\n'.encode())
 
-    assert load_config(home).model == "ü"
+    assert read(home).model == "ü"
 
 
 @pytest.mark.parametrize(
@@ -403,8 +453,8 @@ def test_windows_line_ends_and_umlauts_are_fine(home: Path) -> None:
         ("[model_providers.a]\nname = 1", "model_providers.a.name: expected a text, got a whole number (1)"),
         ('[model_providers.a]\nbase_url = "acme.test"', "model_providers.a.base_url: expected a URL with http or https, got 'acme.test'"),
         ('[model_providers.a]\nwire_api = "chat"', "model_providers.a.wire_api: expected 'responses', got a text ('chat')"),
-        ("[model_providers.a]\nhttp_headers = 1", "model_providers.a.http_headers: expected a table, got a whole number (1)"),
-        ("[model_providers.a]\nhttp_headers = {b = 1}", "model_providers.a.http_headers.b: expected a text, got a whole number (1)"),
+        ("[model_providers.a]\nhttp_headers = 1", "model_providers.a.http_headers: expected a table, got a whole number"),
+        ("[model_providers.a]\nhttp_headers = {b = 1}", "model_providers.a.http_headers.b: expected a text, got a whole number"),
         ("[model_providers.a]\nrequest_max_retries = -1", "model_providers.a.request_max_retries: expected a whole number from 0, got a whole number (-1)"),
         ("[model_providers.a]\nstream_max_retries = true", "model_providers.a.stream_max_retries: expected a whole number from 0, got a truth value (True)"),
         ("[model_providers.a]\nstream_idle_timeout_ms = 0", "model_providers.a.stream_idle_timeout_ms: expected a whole number from 1, got a whole number (0)"),
@@ -415,6 +465,33 @@ def test_windows_line_ends_and_umlauts_are_fine(home: Path) -> None:
         ("[sandbox_workspace_write]\nwritable_roots = [1]", "sandbox_workspace_write.writable_roots: expected a list of texts, got a list"),
         ('[sandbox_workspace_write]\nwritable_roots = [""]', "sandbox_workspace_write.writable_roots: expected a list of texts, got a list"),
         ('[sandbox_workspace_write]\nwritable_roots = ["~nobody-of-that-name/x"]', "sandbox_workspace_write.writable_roots: '~nobody-of-that-name/x' names no folder: Could not determine home directory."),
+        ('personality = "odd"', "personality: expected 'none' or 'friendly' or 'pragmatic', got a text ('odd')"),
+        ("model_reasoning_summary = 1", "model_reasoning_summary: expected 'auto' or 'concise' or 'detailed' or 'none', got a whole number (1)"),
+        ("model_supports_reasoning_summaries = 1", "model_supports_reasoning_summaries: expected true or false, got a whole number (1)"),
+        ("model_context_window = 0", "model_context_window: expected a whole number from 1, got a whole number (0)"),
+        ("model_context_window = 0x" + "f" * 5000, "model_context_window: expected a whole number from 1, got a whole number"),
+        ('model_instructions_file = "gone.md"', "model_instructions_file: 'HOME/gone.md' cannot be read: No such file or directory"),
+        ('model_instructions_file = "/dev/null"', "model_instructions_file: '/dev/null' cannot be read: it is no regular file"),
+        ('model_instructions_file = "config.toml"\ninstructions = 1', "instructions: expected a text, got a whole number (1)"),
+        ('cli_auth_credentials_store = "vault"', "cli_auth_credentials_store: expected 'file' or 'keyring' or 'auto' or 'ephemeral', got a text ('vault')"),
+        ('project_root_markers = ["../x"]', "project_root_markers: '../x' is no name of a file; give names without '..' and '/'"),
+        ('project_doc_fallback_filenames = ["/etc/passwd"]', "project_doc_fallback_filenames: '/etc/passwd' is no name of a file; give names without '..' and '/'"),
+        ('project_doc_fallback_filenames = ["a\\u0000"]', "project_doc_fallback_filenames: 'a\\x00' is no name of a file; give names without '..' and '/'"),
+        ("project_doc_max_bytes = -1", "project_doc_max_bytes: expected a whole number from 0, got a whole number (-1)"),
+        ('projects."/x".trust_level = "perhaps"', "projects./x.trust_level: expected 'trusted' or 'untrusted', got a text ('perhaps')"),
+        ('model_instructions_file = "a\\u0000"', "model_instructions_file: the path has a null character in it; take it out"),
+        ('model_instructions_file = "~nobody-of-that-name/x"', "model_instructions_file: '~nobody-of-that-name/x' names no folder: Could not determine home directory."),
+        ('experimental_compact_prompt_file = "."', "experimental_compact_prompt_file: 'HOME' cannot be read: Is a directory"),
+        ('openai_base_url = "x"', "openai_base_url: expected a URL with http or https, got 'x'"),
+        ("projects = 1", "projects: expected a table, got a whole number (1)"),
+        ("profiles = 1", "profiles: expected a table, got a whole number (1)"),
+        ('profile = "x"', "profile: there is no profile 'x'; known: none; add [profiles.x]"),
+        ('profile = "x"\nprofiles.x = 1', "profiles.x: expected a table, got a whole number (1)"),
+        ('profile = "x"\nprofiles.x.model = 1', "profiles.x.model: expected a text, got a whole number (1)"),
+        ("skills = 1", "skills: expected a table, got a whole number (1)"),
+        ("model_providers.a.http_headers = 'secret'", "model_providers.a.http_headers: expected a table, got a text"),
+        ("model_providers.a.experimental_bearer_token = 12345", "model_providers.a.experimental_bearer_token: expected a text, got a whole number"),
+        ("model_providers.a.base_url = 'htp://me:secret@x'", "model_providers.a.base_url: expected a URL with http or https, got 'htp://********@x'"),
         ("model_auto_compact_token_limit = 0", "model_auto_compact_token_limit: expected a whole number from 1, got a whole number (0)"),
         ("tool_output_token_limit = 1.5", "tool_output_token_limit: expected a whole number from 1, got a number (1.5)"),
         ("agents.max_threads = 0", "agents.max_threads: expected a whole number from 1, got a whole number (0)"),
@@ -446,25 +523,68 @@ def test_windows_line_ends_and_umlauts_are_fine(home: Path) -> None:
 )  # fmt: skip
 def test_mistakes_are_named_with_key_and_value(home: Path, text: str, problem: str) -> None:
     """One clear line each."""
-    assert complaint(home, text) == problem
+    assert complaint(home, text) == problem.replace("HOME", str(home))
+
+
+@pytest.mark.parametrize("key", ["model_instructions_file", "experimental_compact_prompt_file"])
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (b" \n", "is empty; write something or leave out the key"),
+        (b"a\xff", "is no UTF-8 text: 'utf-8' codec can't decode byte 0xff in position 1"),
+        (b"\xc3\xbc" * (3 << 20), "is longer than 4 MiB"),
+    ],
+)
+def test_a_text_in_a_file_must_be_one(home: Path, key: str, content: bytes, problem: str) -> None:
+    """The key and the file are named."""
+    (home / "x.md").write_bytes(content)
+
+    assert complaint(home, f'{key} = "x.md"').startswith(f"{key}: '{home / 'x.md'}' {problem}")
+
+
+def test_a_text_may_be_in_a_file(home: Path) -> None:
+    """The prompt itself goes before its file, the file before the instructions."""
+    (home / "x.md").write_text(" text \n")
+    files = 'model_instructions_file = "x.md"\nexperimental_compact_prompt_file = "x.md"\n'
+
+    alone = loaded(home, files)
+    beside = loaded(home, files + 'instructions = "i"\ncompact_prompt = "c"\n')
+
+    assert (alone.base_instructions, alone.compact_prompt) == ("text", "text")
+    assert (beside.base_instructions, beside.compact_prompt) == ("text", "c")
+
+
+def test_openai_may_be_somewhere_else(home: Path) -> None:
+    """Without a provider of one's own."""
+    config = loaded(home, 'openai_base_url = "http://proxy.test/v1/"')
+
+    assert config.providers["openai"].base_url == "http://proxy.test/v1"
+
+
+def test_a_folder_must_be_one(home: Path) -> None:
+    """For who embeds us, too."""
+    with pytest.raises(ConfigError, match="cwd: the path has a null character"):
+        load_config(home, cwd="/a\0b", system=None)
 
 
 def test_file_that_cannot_be_read_is_named(home: Path) -> None:
     """A folder in its place, or bytes that are no text."""
-    (home / "config.toml").write_bytes(b"model = '\xff'")
-    with pytest.raises(ConfigError, match="it is no UTF-8 text"):
-        load_config(home)
+    (home / "config.toml").write_bytes(b"\n\nmodel = '\xff'")
+    with pytest.raises(ConfigError, match="line 3: it is no UTF-8 text"):
+        read(home)
 
     (home / "config.toml").unlink()
     (home / "config.toml").mkdir()
     with pytest.raises(ConfigError, match="it cannot be read: Is a directory"):
-        load_config(home)
+        read(home)
 
 
 KEYS = ("model", "model_provider", "model_providers", "approval_policy", "sandbox_mode", "a", "name",
         "sandbox_workspace_write", "writable_roots", "http_headers", "base_url", "network_access",
         "mcp_servers", "command", "url", "features", "collab", "agents", "max_depth", "env",
-        "shell_environment_policy", "set", "tool_timeout_sec", "startup_timeout_ms")  # fmt: skip
+        "shell_environment_policy", "set", "tool_timeout_sec", "startup_timeout_ms", "profile",
+        "profiles", "projects", "trust_level", "skills", "config", "project_root_markers",
+        "project_doc_max_bytes", "personality", "model_instructions_file")  # fmt: skip
 scalars = st.sampled_from(
     ["1", "true", '"never"', '"openai"', '"read-only"', "1.5", "[]", "{}", '"~"']
 )
@@ -487,7 +607,7 @@ def test_any_file_is_a_configuration_or_a_config_error(home: Path, content: Any)
     (home / "config.toml").write_bytes(lines.encode(errors="surrogatepass"))
 
     try:
-        assert isinstance(load_config(home), Config)
+        assert isinstance(read(home), Config)
     except ConfigError as error:
         assert "\n" not in str(error)
 

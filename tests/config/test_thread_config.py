@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from actors.config import ConfigError, ThreadConfig, own_version
+from actors.models import ModelOverrides
 from messages.settings import AskForApproval, ReadOnly, ReasoningSummary
 from messages.tool_settings import EnvironmentPolicy, McpServerConfig, McpStdio, ToolFeatures
 
@@ -28,6 +29,8 @@ def test_working_directory_is_enough() -> None:
     assert (config.compact_prompt, config.review_model) == (None, None)
     assert config.auto_compact_token_limit is None
     assert (config.agent_max_threads, config.agent_max_depth) == (6, 1)
+    assert (config.skill_roots, config.disabled_skills) == ((), frozenset())
+    assert config.model_overrides == ModelOverrides()
 
 
 def test_limits_are_taken_at_their_edge() -> None:
@@ -74,6 +77,10 @@ def test_limits_are_taken_at_their_edge() -> None:
         ({"features": None}, "features: expected ToolFeatures, got None"),
         ({"compact_prompt": 1}, "compact_prompt: expected str, got 1"),
         ({"review_model": 1}, "review_model: expected str, got 1"),
+        ({"model_overrides": None}, "model_overrides: expected ModelOverrides, got None"),
+        ({"skill_roots": ["/a"]}, "skill_roots: expected tuple of SkillRoot, got ['/a']"),
+        ({"skill_roots": ("/a",)}, "skill_roots: expected tuple of SkillRoot, got ('/a',)"),
+        ({"disabled_skills": {"/a"}}, "disabled_skills: expected frozenset of str, got {'/a'}"),
         ({"mcp_servers": []}, "mcp_servers: expected servers by name, got []"),
         ({"mcp_servers": {"a": 1}}, "mcp_servers.a: expected McpServerConfig, got int"),
         ({"mcp_servers": {1: 1}}, "mcp_servers.1: its name is no text"),

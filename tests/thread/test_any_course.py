@@ -200,7 +200,9 @@ DISK_STEPS = ("disk_fills", "disk_heals", "disk_heals")
 STEPS = tuple(name for name, weight in WEIGHTS.items() for _ in range(weight))
 
 
-async def shell(command: str, context: ToolContext, *, record: Callable[[Message], object], policy: object) -> None:
+async def shell(
+    command: str, context: ToolContext, *, record: Callable[[Message], object], policy: object
+) -> None:
     """Stand for a command: takes as many seconds as it says."""
     message = Message(role="user", content=(InputText(text=f"<user_shell_command>\n{command}"),))
     try:

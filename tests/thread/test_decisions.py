@@ -69,7 +69,6 @@ EVERY_OP: dict[type, ops.Op] = {
 }
 
 
-
 def review(target: ReviewTarget) -> ops.Review:
     return ops.Review(review_request=ops.ReviewRequest(target=target))
 
@@ -86,6 +85,7 @@ ALWAYS = {
     ops.RefreshMcpServers: Action.REFRESH_MCP,
     ops.ResolveElicitation: Action.ANSWER,
     ops.ListMcpTools: Action.LIST_MCP,
+    ops.ListSkills: Action.LIST_SKILLS,
     ops.CleanBackgroundTerminals: Action.CLEAN_TERMINALS,
     ops.Compact: Action.COMPACT,
     ops.Review: Action.REVIEW,

@@ -26,7 +26,6 @@ UNSUPPORTED = (
     ops.AddToHistory,
     ops.GetHistoryEntryRequest,
     ops.ListCustomPrompts,
-    ops.ListSkills,
     ops.ListRemoteSkills,
     ops.DownloadRemoteSkill,
     ops.DropMemories,

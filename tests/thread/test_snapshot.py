@@ -180,8 +180,7 @@ async def test_interrupt_withdraws_questions(mock_clock: MockClock) -> None:
         await stage.do(ExecApproval(id=CallId("c1"), decision=YES))
         await wait_all_tasks_blocked()
         assert drain(stage.thread) == [
-            "Error bad_request: no such question with id 'c1' is open; "
-            "it was answered or withdrawn"
+            "Error bad_request: no such question with id 'c1' is open; it was answered or withdrawn"
         ]
 
 

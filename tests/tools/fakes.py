@@ -48,6 +48,7 @@ class FakeContext:
     turn_id: TurnId = TURN
     approval_policy: AskForApproval = AskForApproval.NEVER
     sandbox_policy: SandboxPolicy = attrs.field(factory=DangerFullAccess)
+    variables: dict[str, str] = attrs.field(factory=dict)
     truncation_policy: TruncationPolicy = attrs.field(
         default=TruncationPolicy(mode=TruncationMode.BYTES, limit=10_000)
     )

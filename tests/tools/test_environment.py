@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from actors.tools.environment import choose_shell, command_environment
 from messages.tool_settings import EnvironmentPolicy, Inherit
 
-from .fake_context import THREAD
+from .fake_context import THREAD, FakeContext
 
 CORE = {"HOME", "LOGNAME", "PATH", "SHELL", "USER", "USERNAME", "TMPDIR", "TEMP", "TMP"}
 
@@ -71,14 +71,14 @@ def test_command_gets_the_variables_that_the_policy_lets_through(environ, policy
             del expected[name]
     expected["CODEX_THREAD_ID"] = THREAD
 
-    assert command_environment(environ, policy, THREAD) == expected
+    assert command_environment(environ, policy, FakeContext()) == expected
 
 
 def test_command_gets_everything_by_default():
     """Names that look like secrets included, as the reference has it."""
     environ = {"API_KEY": "1", "HOME": "/home"}
 
-    built = command_environment(environ, EnvironmentPolicy(), THREAD)
+    built = command_environment(environ, EnvironmentPolicy(), FakeContext())
 
     assert built == {**environ, "CODEX_THREAD_ID": THREAD}
 
@@ -87,7 +87,7 @@ def test_our_own_variables_stay_as_they_are():
     """What is built is a copy."""
     environ = {"A": "1"}
 
-    command_environment(environ, EnvironmentPolicy(set={"B": "2"}), THREAD)["C"] = "3"
+    command_environment(environ, EnvironmentPolicy(set={"B": "2"}), FakeContext())["C"] = "3"
 
     assert environ == {"A": "1"}
 
@@ -105,3 +105,13 @@ def test_our_own_variables_stay_as_they_are():
 def test_shell_of_the_user_is_one_that_we_know_how_to_call(environ, shell):
     """Else bash, else sh."""
     assert choose_shell(environ) == shell
+
+
+def test_what_the_user_gave_for_the_session_passes_every_filter():
+    """It was asked for so that commands get it, and goes before what we have."""
+    context = FakeContext(variables={"TOKEN": "new", "OTHER": "x"})
+    policy = EnvironmentPolicy(include_only=("A",), ignore_default_excludes=False)
+
+    built = command_environment({"A": "1", "TOKEN": "old"}, policy, context)
+
+    assert built == {"A": "1", "TOKEN": "new", "OTHER": "x", "CODEX_THREAD_ID": THREAD}
