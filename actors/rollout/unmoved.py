@@ -55,8 +55,9 @@ def unmoved_lines(
         moved = (n for n, place in places if not has_position(data, place - start, n))
         stop = next(moved, to)
         piece = data if stop == to else data[: offsets[stop] - start]
-        if not piece.endswith(b"\n"):
-            return  # no such line, or the file has changed, which is found line by line
+        # No such line, or the file has changed, perhaps to more lines: found line by line.
+        if not piece.endswith(b"\n") or piece.count(b"\n") != stop - at:
+            return
         yield piece, stop - at
         if stop < to:
             return

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import orjson
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from actors.rollout import (
@@ -141,6 +141,7 @@ def test_fork_holds_what_the_mode_keeps_of_any_parent(
     assert seqs == list(range(len(seqs)))
 
 
+@example(cut=0, place=2384, mask=101, up=False)  # a line breaks in two
 @given(
     cut=st.integers(0, 400), place=st.integers(0, 3000), mask=st.integers(1, 255), up=st.booleans()
 )
