@@ -110,7 +110,7 @@ def settings_updates(
     if (now.sandbox_policy, now.approval_policy) != (before.sandbox_policy, before.approval_policy):
         messages.append(permissions(now))
     if now.collaboration != before.collaboration:
-        messages.extend(_collaboration(now.collaboration))
+        messages.extend(_collaboration(now.collaboration) or _no_more(before.collaboration))
     if now.model != (previous_model or before.model):
         messages.append(_model_switch(now.model, after.model_info.base_instructions))
     elif now.personality != before.personality:
@@ -215,6 +215,14 @@ def _writable_roots(policy: SandboxPolicy, cwd: str) -> tuple[str, ...]:
 def _collaboration(mode: CollaborationMode) -> tuple[Message, ...]:
     text = mode.settings.developer_instructions
     return (_developer(f"<collaboration_mode>{text}</collaboration_mode>"),) if text else ()
+
+
+def _no_more(before: CollaborationMode) -> tuple[Message, ...]:
+    """Take back what the mode before said, which would linger otherwise (L24)."""
+    if not before.settings.developer_instructions:
+        return ()
+    text = "What was said of the collaboration mode before does not hold any more."
+    return (_developer(f"<collaboration_mode>{text}</collaboration_mode>"),)
 
 
 def _personality(personality: Personality | None) -> tuple[Message, ...]:

@@ -161,6 +161,16 @@ def test_updates_say_what_changed_and_nothing_else(change: dict, tags: list[str]
     assert [text(m).partition(">")[0] + ">" for m in updates] == tags
 
 
+def test_what_a_mode_said_is_taken_back_when_the_next_one_says_nothing() -> None:
+    """It would linger otherwise (L24)."""
+    planning = attrs.evolve(SETTINGS, collaboration=mode(instructions="Plan."))
+
+    [update] = settings_updates(planning, context(SETTINGS), previous_model=None)
+
+    assert text(update).startswith("<collaboration_mode>")
+    assert "does not hold any more" in text(update)
+
+
 def test_model_is_compared_with_the_one_asked_last() -> None:
     """Which counts more than the settings before."""
     same = context(SETTINGS)
