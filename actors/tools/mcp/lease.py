@@ -16,6 +16,7 @@ from messages.events import (
     McpStartupState,
     McpStartupStateKind,
     McpStartupUpdate,
+    WarningEvent,
 )
 from messages.tool_settings import McpServerConfig
 
@@ -114,6 +115,7 @@ class McpLease:
     # Until when optional servers are waited for.
     _deadline: float = attrs.field(default=-math.inf, init=False)
     # Whether an McpStartupComplete is still owed, and who was called off meanwhile.
+    _warned: bool = attrs.field(default=False, init=False)
     _completing: bool = attrs.field(default=False, init=False)
     _called_off: list[str] = attrs.field(factory=list[str], init=False)
 
@@ -170,6 +172,20 @@ class McpLease:
             for leased in self._started():
                 await leased.server.state.wait_for(is_settled)
         await self._wait_required()
+        self._warn_of_slow()
+
+    def _warn_of_slow(self) -> None:
+        """Tell, once after each start, that the model has to begin without some tools."""
+        slow = [name for name, entry in self._entries.items() if not is_settled(entry.state)]
+        if self._tell is None or self._warned or not slow:
+            return
+        self._warned = True
+        names = ", ".join(f"`{name}`" for name in slow)
+        message = (
+            f"the model begins without the tools of MCP servers that are still starting ({names}); "
+            "it gets them with the first request after they are ready"
+        )
+        self._tell(WarningEvent(message=message))
 
     async def _wait_required(self) -> None:
         required = [entry for entry in self._entries.values() if entry.config.required]
@@ -197,7 +213,7 @@ class McpLease:
         self._configure(servers)
         if not self._attached:
             return
-        self._completing = self._tell is not None
+        self._completing, self._warned = self._tell is not None, False
         self._deadline = trio.current_time() + self.patience
         self._attach_all()
         for leased in self._started():

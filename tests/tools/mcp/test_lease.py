@@ -6,7 +6,7 @@ import pytest
 import trio
 
 from actors.tools.mcp import McpPool, RequiredServersFailed
-from messages.events import McpServerFailure, McpStartupComplete
+from messages.events import McpServerFailure, McpStartupComplete, WarningEvent
 from messages.tool_settings import McpHttp, McpServerConfig, McpStdio
 
 from ..fake_context import FakeContext, function_call
@@ -69,6 +69,9 @@ async def test_slow_server_delays_nobody_beyond_the_patience(pool: McpPool, hold
 
         assert "mcp__fast__echo" in held.names()
         assert held.told.states("slow") == ["starting"]
+        await held.lease.wait_ready()
+        [warning] = [event for event in held.told.events if isinstance(event, WarningEvent)]
+        assert "still starting (`slow`)" in warning.message
 
 
 async def test_dead_server_takes_only_its_own_tools_away(hold) -> None:
