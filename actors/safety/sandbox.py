@@ -28,7 +28,9 @@ __all__ = [
     "NoSandbox",
     "SandboxTool",
     "confine",
+    "env_probe_argv",
     "find_bubblewrap",
+    "find_env",
     "looks_denied",
     "needs_sandbox",
     "probe_argv",
@@ -42,9 +44,11 @@ class Bubblewrap:
 
     Attributes:
         program: Its path.
+        env: Path of an ``env`` that can have signals ignored; None when there is none.
     """
 
     program: str
+    env: str | None = None
 
 
 @attrs.frozen
@@ -74,6 +78,13 @@ _APART: Final = (
 
 # No --new-session: it would take the terminal from interactive programs, and the terminal
 # is one that we made for them, where pushing in characters reaches nobody else.
+
+_IGNORE: Final = "--ignore-signal=INT,QUIT"
+_RESTORE: Final = "--default-signal=INT,QUIT"
+"""
+An interrupt typed at a terminal reaches bubblewrap as well as the command, and would
+end it and all in it.  So bubblewrap ignores it, and the command does not.
+"""
 
 _NO_NETWORK: Final = ("--unshare-net",)
 
@@ -131,6 +142,16 @@ def find_bubblewrap(search_path: str) -> str | None:
     return find_system_program("bwrap", search_path)
 
 
+def find_env(search_path: str) -> str | None:
+    """Find the system's ``env``; blocks shortly."""
+    return find_system_program("env", search_path)
+
+
+def env_probe_argv(env: str) -> tuple[str, ...]:
+    """Return a command that ends with code 0 if this ``env`` can have signals ignored."""
+    return (env, _IGNORE, env, _RESTORE, "true")
+
+
 def probe_argv(program: str) -> tuple[str, ...]:
     """Return a command that ends with code 0 if and only if sandboxes can be built here."""
     root = ("--ro-bind", "/", "/")
@@ -165,6 +186,7 @@ def confine(
     cwd: str,
     workdir: str,
     environ: Mapping[str, str],
+    tty: bool = False,
 ) -> tuple[str, ...]:
     """
     Build the command line that runs *argv* under the policy; blocks shortly.
@@ -185,9 +207,9 @@ def confine(
             the model chose for a command, or it could choose what it may write.
         workdir: Where the command runs, absolute.
         environ: Of commands; see `writable_roots`.
+        tty: Whether it gets a terminal, where interrupts may be typed.
 
-    An interrupt typed at its terminal ends a command even if it would handle that,
-    because bubblewrap itself does not.  What is not held back: connecting to a process
+    What is not held back: connecting to a process
     that listens on a socket file outside of ``/run``; and moving away a root that lies
     inside another writable one, with all that is protected in it.
 
@@ -208,6 +230,7 @@ def confine(
     ]
     return (
         *(_guard(held) if held else ()),
+        *((env, _IGNORE) if (env := bubblewrap.env if tty else None) else ()),
         bubblewrap.program,
         *_APART,
         *(() if network else _NO_NETWORK),
@@ -218,6 +241,7 @@ def confine(
         *(() if network else _masks(environ)),
         *(word for path in sealed for word in ("--remount-ro", path)),
         *("--chdir", workdir, "--"),
+        *((env, _RESTORE, "--") if env else ()),
         *argv,
     )
 

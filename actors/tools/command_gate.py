@@ -339,6 +339,7 @@ class _Room:
             cwd=self.cwd,
             workdir=request.cwd,
             environ=self.environ,
+            tty=request.tty,
         )
         wrapped = await trio.to_thread.run_sync(wrap, abandon_on_cancel=True)  # looks at folders
         closed = not (isinstance(self.policy, WorkspaceWrite) and self.policy.network_access)

@@ -6,7 +6,15 @@ from typing import Final
 import attrs
 import trio
 
-from actors.safety import Bubblewrap, NoSandbox, SandboxTool, find_bubblewrap, probe_argv
+from actors.safety import (
+    Bubblewrap,
+    NoSandbox,
+    SandboxTool,
+    env_probe_argv,
+    find_bubblewrap,
+    find_env,
+    probe_argv,
+)
 
 from .command_report import decode_output
 from .errors import SpawnError
@@ -52,16 +60,31 @@ class SandboxProbe:
         if program is None:
             return NoSandbox("bubblewrap (bwrap) is not installed where PATH says")
         try:
-            result = await run_process(
-                probe_argv(program),
-                cwd="/",
-                env=self.environ,
-                timeout=_PATIENCE,
-                on_output=lambda _stream, _piece: None,
-            )
+            result = await self._run(probe_argv(program))
         except SpawnError as error:
             return NoSandbox(f"bubblewrap does not run here: {error}")
-        return Bubblewrap(program) if result.exit_code == 0 else NoSandbox(_explain(result))
+        if result.exit_code != 0:
+            return NoSandbox(_explain(result))
+        return Bubblewrap(program, await self._find_env(search_path))
+
+    async def _find_env(self, search_path: str) -> str | None:
+        env = await trio.to_thread.run_sync(find_env, search_path)
+        if env is None:
+            return None
+        try:
+            result = await self._run(env_probe_argv(env))
+        except SpawnError:
+            return None
+        return env if result.exit_code == 0 else None
+
+    async def _run(self, argv: tuple[str, ...]) -> ProcessResult:
+        return await run_process(
+            argv,
+            cwd="/",
+            env=self.environ,
+            timeout=_PATIENCE,
+            on_output=lambda _stream, _piece: None,
+        )
 
 
 def _explain(result: ProcessResult) -> str:

@@ -4,12 +4,17 @@ import pytest
 import trio
 
 from actors.tools import ToolError, open_launcher
+from actors.tools.command_gate import CommandGate
 from actors.tools.exec_sessions import ExecStatistics
+from actors.tools.rules_source import RulesSource
+from actors.tools.sandbox_probe import SandboxProbe
 from messages.events import ExecCommandEnd, TerminalInteraction
 from messages.ids import CallId, TurnId
+from messages.settings import ReadOnly
 
 from .exec_calls import Exec, body, exit_code, session_id
 from .fake_context import FakeContext
+from .test_shell_approvals import needs_bubblewrap
 
 pytestmark = pytest.mark.usefixtures("nothing_left")
 
@@ -147,3 +152,22 @@ async def test_call_from_a_later_turn_finds_the_process(tools, context, marked_e
     assert [type(event) for event in later.events] == [TerminalInteraction]
     (end,) = context.of(ExecCommandEnd)
     assert end.turn_id == "turn-1"
+
+
+@needs_bubblewrap
+async def test_program_in_a_sandbox_deals_with_an_interrupt_itself(
+    marked_env, context, tmp_path, monkeypatch
+):
+    """The sandbox around it does not end by what is typed for the program in it."""
+    context.sandbox_policy = ReadOnly()
+    probe, rules = SandboxProbe(marked_env), RulesSource(tmp_path / "home")
+    gate = CommandGate(environ=marked_env, sandbox=probe, rules=rules)
+    async with open_launcher(), context.jobs():
+        tools = Exec(context, marked_env, gate=gate)
+        script = "trap 'echo caught' INT; echo ready; while :; do sleep 0.05; done"
+        number = await tools.start_lasting(script, until="ready", tty=True)
+
+        assert "caught" in await tools.type_until(number, "caught", "\u0003")
+
+        output = await tools.type(number, "\u001c", yield_time_ms=30_000)  # quit
+        assert exit_code(output) == 131
