@@ -79,6 +79,8 @@ _PARAMETERS: Final[Mapping[str, Json]] = {
     **WORKDIR_AND_RIGHTS,
 }
 
+_SPEC: Final = function_spec("exec_command", _DESCRIPTION, _PARAMETERS, "cmd")
+
 
 @attrs.define(eq=False, kw_only=True)
 class ExecCommandTool:
@@ -116,7 +118,7 @@ class ExecCommandTool:
         """Describe it to the model, where sessions are wanted."""
         if not (offer.features.shell_tool and offer.features.unified_exec):
             return None
-        return function_spec(self.name, _DESCRIPTION, _PARAMETERS, "cmd")
+        return _SPEC
 
     async def run(self, call: ToolCall, context: ToolContext) -> ToolOutput:
         """

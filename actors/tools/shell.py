@@ -50,6 +50,8 @@ _PARAMETERS: Final[Mapping[str, Json]] = {
     **WORKDIR_AND_RIGHTS,
 }
 
+_SPEC: Final = function_spec(_OFFERED, _DESCRIPTION, _PARAMETERS, "command")
+
 
 @attrs.frozen(kw_only=True, eq=False)
 class ShellSession:
@@ -142,7 +144,7 @@ class ShellTool:
         features = offer.features
         if self.name != _OFFERED or not features.shell_tool or features.unified_exec:
             return None
-        return function_spec(self.name, _DESCRIPTION, _PARAMETERS, "command")
+        return _SPEC
 
     async def run(self, call: ToolCall, context: ToolContext) -> ToolOutput:
         """

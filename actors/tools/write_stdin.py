@@ -43,6 +43,8 @@ _PARAMETERS: Final[Mapping[str, Json]] = {
     },
 }
 
+_SPEC: Final = function_spec("write_stdin", _DESCRIPTION, _PARAMETERS, "session_id")
+
 
 @attrs.define(eq=False, kw_only=True)
 class WriteStdinTool:
@@ -70,7 +72,7 @@ class WriteStdinTool:
         """Describe it to the model, where sessions are wanted."""
         if not (offer.features.shell_tool and offer.features.unified_exec):
             return None
-        return function_spec(self.name, _DESCRIPTION, _PARAMETERS, "session_id")
+        return _SPEC
 
     async def run(self, call: ToolCall, context: ToolContext) -> ToolOutput:
         """

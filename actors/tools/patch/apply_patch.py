@@ -19,9 +19,18 @@ __all__ = ["ApplyPatchTool"]
 _NAME: Final = "apply_patch"
 
 
+_FREEFORM: Final[Json] = {
+    "type": "custom",
+    "name": _NAME,
+    "description": FREEFORM_DESCRIPTION,
+    "format": {"type": "grammar", "syntax": "lark", "definition": GRAMMAR},
+}
+
 _PARAMETERS: Final[Mapping[str, Json]] = {
     "input": {"type": "string", "description": "The whole text of the patch."}
 }
+
+_FUNCTION: Final = function_spec(_NAME, FUNCTION_DESCRIPTION, _PARAMETERS, "input")
 
 
 @attrs.frozen
@@ -49,9 +58,9 @@ class ApplyPatchTool:
             case None:
                 return None
             case PatchForm.FREEFORM:
-                return _freeform_spec()
+                return _FREEFORM
             case PatchForm.FUNCTION:
-                return function_spec(_NAME, FUNCTION_DESCRIPTION, _PARAMETERS, "input")
+                return _FUNCTION
             case _:
                 assert_never(form)
 
@@ -78,12 +87,3 @@ def _patch_text(call: ToolCall) -> str:
             f"got {type(text).__name__}"
         )
     return text
-
-
-def _freeform_spec() -> Json:
-    return {
-        "type": "custom",
-        "name": _NAME,
-        "description": FREEFORM_DESCRIPTION,
-        "format": {"type": "grammar", "syntax": "lark", "definition": GRAMMAR},
-    }
