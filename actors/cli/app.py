@@ -110,7 +110,8 @@ def _exec(prompt: _Prompt = None, /, *, options: ExecOptions | None = None) -> R
     Commands of the model run without asking: nobody is there to answer.
 
     Exit codes: 0 the turn came to its end, 1 it failed, 2 something about the
-    command was wrong, 128 plus the number of the signal that ended it.
+    command was wrong (1 with --json, unless the options make no sense), 128 plus
+    the number of the signal that ended it.
     """
     return ExecRequest(options=options or ExecOptions(), prompt=prompt)
 

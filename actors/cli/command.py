@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from .app import read_command_line
-from .errors import HUNG_UP, CliError
+from .errors import BAD_INPUT, FAILED, HUNG_UP, CliError
+from .requests import ExecRequest, Request
 
 __all__ = ["run_command"]
 
@@ -21,6 +22,7 @@ _STDOUT, _STDERR = 1, 2
 def run_command(words: Sequence[str] | None) -> int:
     """Run the command that *words* say; see `cli.main`."""
     _fill_standard_streams()
+    request: Request | None = None
     try:
         request = read_command_line(sys.argv[1:] if words is None else words)
         if request is None:
@@ -38,8 +40,20 @@ def run_command(words: Sequence[str] | None) -> int:
         if known is None:
             raise
         line, code = known
+    code = _as_codex(request, code)
     _tell(" ".join(line.split()), code)
     return code
+
+
+def _as_codex(request: Request | None, code: int) -> int:
+    """
+    Give a program that drives us the exit code it knows.
+
+    Codex ends with 2 when the words make no sense, and with 1 for everything that it
+    finds out later.
+    """
+    is_driven = isinstance(request, ExecRequest) and request.options.json
+    return FAILED if is_driven and code == BAD_INPUT else code
 
 
 def _tell(line: str, code: int) -> None:

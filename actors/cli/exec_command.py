@@ -11,6 +11,7 @@ from actors.supervisor import NewThread, Supervisor, open_supervisor
 
 from .agents import refuse_for_agents
 from .errors import FAILED, OutputUnusable
+from .handover import HANDOVER, once_free
 from .lookup import find_latest, find_to_resume
 from .notes import show_notes
 from .output import Output
@@ -19,7 +20,7 @@ from .prompt import read_prompt
 from .requests import ExecRequest, Latest
 from .screen import open_screen
 from .stopping import Stopper
-from .tellers import JsonTeller, PersonTeller
+from .tellers import JsonTeller, PersonTeller, Teller
 from .turn_run import Outcome, TurnRun
 
 __all__ = ["run_exec"]
@@ -65,21 +66,24 @@ async def _run(
     request: ExecRequest, environ: Mapping[str, str], output: Output, stopper: Stopper
 ) -> int:
     options = request.options
+    # Before anything that can go wrong: Node, for one, crashes when a program that it
+    # has started ends before it has taken the whole prompt.
+    prompt = await read_prompt(request.prompt)
     prepared = await trio.to_thread.run_sync(partial(prepare, options, environ))
     provider = prepared.provider
     try:
         schema = await trio.to_thread.run_sync(read_schema, options.output_schema)
         path = await _rollout_path(request, prepared)
-        prompt = await read_prompt(request.prompt)
-        teller = JsonTeller(output) if options.json else PersonTeller(open_screen(output))
+        teller = _teller(prepared, output, is_driven=options.json)
         async with open_supervisor(
             home=prepared.home,
             provider=provider,
             durability=Durability(options.durability),
             catalog=prepared.catalog,
         ) as supervisor:
-            new = await _open_thread(supervisor, prepared, path)
-            show_notes(output, prepared.warnings, prepared.notice)
+            new = await _open_thread(supervisor, prepared, path, is_driven=options.json)
+            if not options.json:
+                show_notes(output, prepared.warnings, prepared.notice)
             run = TurnRun(new, teller, stopper, output)
             created = supervisor.subscribe_thread_created()
             async with trio.open_nursery() as nursery:
@@ -106,10 +110,20 @@ async def _rollout_path(request: ExecRequest, prepared: Prepared) -> Path | None
             return await find_to_resume(prepared.home, wanted)
 
 
-async def _open_thread(supervisor: Supervisor, prepared: Prepared, path: Path | None) -> NewThread:
+def _teller(prepared: Prepared, output: Output, *, is_driven: bool) -> Teller:
+    if is_driven:
+        return JsonTeller(output, prepared.notes)
+    return PersonTeller(open_screen(output, prepared.color))
+
+
+async def _open_thread(
+    supervisor: Supervisor, prepared: Prepared, path: Path | None, *, is_driven: bool
+) -> NewThread:
     if path is None:
         return await supervisor.start_thread(prepared.thread_config)
-    return await supervisor.resume_thread_from_rollout(prepared.thread_config, path)
+    resume = partial(supervisor.resume_thread_from_rollout, prepared.thread_config, path)
+    # A person has seen the process before end, or wants to hear that it has not.
+    return await once_free(resume, HANDOVER if is_driven else 0.0)
 
 
 async def _write_last_message(path: str | None, message: str | None) -> None:

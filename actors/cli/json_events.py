@@ -75,8 +75,8 @@ class ThreadEvents:
     order, beginning behind `SessionConfigured`.
 
     Source:
-        Codex, ``exec/src/event_processor_with_jsonl_output.rs`` of 0.104.  Ours
-        gives a web search one id instead of two.
+        Codex, ``exec/src/event_processor_with_jsonl_output.rs`` of 0.104, with the
+        usage of 0.169.  Ours gives a web search one id instead of two.
     """
 
     usage: TokenUsage = attrs.field(factory=TokenUsage)
@@ -93,7 +93,7 @@ class ThreadEvents:
         """Make the lines of one event; most events have none."""
         if isinstance(event, Lagged):
             lost = f"{event.missed} events were lost: the output was read too slowly"
-            return (self._note(lost),)
+            return (self.note(lost),)
         return tuple(self._lines(event.msg))
 
     def _lines(self, msg: EventMsg) -> Iterator[Line]:
@@ -117,7 +117,7 @@ class ThreadEvents:
                 # Nothing is said of it, and nothing of it goes into the next turn.
                 self._plan = self._failure = None
             case _ if (warning := warning_text(msg)) is not None:
-                yield self._note(warning)
+                yield self.note(warning)
             case _:
                 yield from self._tool_lines(msg)
 
@@ -173,7 +173,8 @@ class ThreadEvents:
         else:
             yield {"type": "turn.failed", "error": {"message": failure}}
 
-    def _note(self, message: str) -> Line:
+    def note(self, message: str) -> Line:
+        """Make the line of something that went wrong and stops nothing."""
         return self._item("completed", "error", message=message)
 
     def _item(self, phase: str, kind: str, **members: Json) -> Line:
@@ -201,7 +202,9 @@ def _usage(usage: TokenUsage) -> Line:
     return {
         "input_tokens": usage.input_tokens,
         "cached_input_tokens": usage.cached_input_tokens,
+        "cache_write_input_tokens": 0,  # as in Codex where the service does not tell it
         "output_tokens": usage.output_tokens,
+        "reasoning_output_tokens": usage.reasoning_output_tokens,
     }
 
 

@@ -22,15 +22,19 @@ SWITCHES: Final = frozenset(
     {
         "--all",
         "--archived",
+        "--dangerously-bypass-approvals-and-sandbox",
         "--ephemeral",
         "--experimental-json",
+        "--full-auto",
         "--help",
         "--json",
         "--last",
         "--offline",
         "--refresh",
+        "--skip-git-repo-check",
         "--version",
         "--with-api-key",
+        "--yolo",
         "-h",
     }
 )
@@ -73,6 +77,22 @@ class SettingsOptions(HomeOptions):
         Parameter(
             name=("--config", "-c"),
             help="KEY=VALUE instead of what config.toml says; the value is TOML, or plain text.",
+            consume_multiple=False,
+        ),
+    ] = ()
+    enable: Annotated[
+        tuple[str, ...],
+        Parameter(
+            name="--enable",
+            help="Feature to switch on, as -c features.NAME=true.",
+            consume_multiple=False,
+        ),
+    ] = ()
+    disable: Annotated[
+        tuple[str, ...],
+        Parameter(
+            name="--disable",
+            help="Feature to switch off, as -c features.NAME=false.",
             consume_multiple=False,
         ),
     ] = ()
@@ -125,6 +145,32 @@ class ExecOptions(SettingsOptions):
             help="read-only, workspace-write or danger-full-access; else sandbox_mode.",
         ),
     ] = None
+    full_auto: Annotated[
+        bool, _switch("--full-auto", help="The same as --sandbox workspace-write.")
+    ] = False
+    bypass: Annotated[
+        bool,
+        _switch(
+            "--dangerously-bypass-approvals-and-sandbox",
+            "--yolo",
+            help="The same as --sandbox danger-full-access.",
+        ),
+    ] = False
+    add_dir: Annotated[
+        tuple[str, ...],
+        Parameter(
+            name="--add-dir",
+            help="One more folder to write into, with --sandbox workspace-write.",
+            consume_multiple=False,
+        ),
+    ] = ()
+    skip_git_repo_check: Annotated[
+        bool,
+        _switch(
+            "--skip-git-repo-check",
+            help="Nothing to skip: a turn runs in any folder, unlike Codex.",
+        ),
+    ] = False
     image: Annotated[
         tuple[str, ...],
         Parameter(
@@ -147,6 +193,18 @@ class ExecOptions(SettingsOptions):
         bool,
         _switch("--json", "--experimental-json", help="Print thread events, one JSON object each."),
     ] = False
+    color: Annotated[
+        str | None,  # as for the sandbox
+        Parameter(name="--color", help="always, never, or auto: on a terminal; else auto."),
+    ] = None
+    thread_source: Annotated[
+        str | None,
+        Parameter(name="--thread-source", help="For Codex; is told and means nothing here."),
+    ] = None
+    cyber_access_program: Annotated[
+        str | None,
+        Parameter(name="--cyber-access-program", help="For Codex; is told and means nothing here."),
+    ] = None
     scenario: Annotated[
         str | None,
         Parameter(name="--scenario", help="TOML or YAML file that the scripted model plays."),

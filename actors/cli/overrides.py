@@ -10,7 +10,7 @@ from messages.value import Json
 
 from .errors import UsageError
 
-__all__ = ["read_overrides"]
+__all__ = ["read_overrides", "toml_value"]
 
 _Table: TypeAlias = dict[str, Json]
 
@@ -61,10 +61,11 @@ def _put(raw: _Table, word: str) -> None:
             # Without the value, which may be a secret.
             raise UsageError(f"--config {key!r}: {part!r} was given a value of its own before")
         table = cast("_Table", inner)  # only this function puts tables in
-    table[path[-1]] = _value(value)
+    table[path[-1]] = toml_value(value)
 
 
-def _value(text: str) -> Json:
+def toml_value(text: str) -> Json:
+    """Read a value as TOML; what is none is taken as text."""
     try:
         return cast("_Table", tomllib.loads(f"value = {text}"))["value"]
     except (ValueError, RecursionError):

@@ -12,6 +12,7 @@ from actors.config import (
     SANDBOX_MODES,
     Config,
     ConfigError,
+    LayerKind,
     ThreadConfig,
     choose_provider,
     load_config,
@@ -23,9 +24,19 @@ from messages.content import LocalImageInput, TextInput, UserInputItem
 from messages.settings import AskForApproval
 from messages.value import Json
 
+from .codex_options import (
+    chosen_sandbox,
+    feature_words,
+    find_originator,
+    option_notes,
+    read_color,
+    set_apart,
+    with_roots,
+)
 from .errors import UsageError
 from .options import ExecOptions, HomeOptions, SettingsOptions
 from .overrides import read_overrides
+from .screen import Color
 
 __all__ = ["Prepared", "find_home", "prepare", "read_config", "read_schema", "user_input"]
 
@@ -40,6 +51,7 @@ class Prepared:
         notice: One line for the user; None when there is nothing to say.
         warnings: A line for each thing about the configuration that the user should know.
         catalog: Of the models of the provider; None where there is nothing to ask for.
+        color: When a person sees styles.
     """
 
     home: Path
@@ -48,6 +60,12 @@ class Prepared:
     thread_config: ThreadConfig
     warnings: tuple[str, ...]
     catalog: ModelCatalog | None
+    color: Color
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """The warnings, and the notice if there is one."""
+        return self.warnings if self.notice is None else (*self.warnings, self.notice)
 
 
 def find_home(options: HomeOptions, environ: Mapping[str, str]) -> Path:
@@ -77,17 +95,21 @@ def prepare(options: ExecOptions, environ: Mapping[str, str]) -> Prepared:
     Source:
         Codex ``exec``: nobody is there to ask, so the approval policy is never.
     """
-    config = read_config(options, environ, _sandbox_mode(options.sandbox))
+    color = read_color(options.color)
+    config = read_config(options, environ, _sandbox_mode(chosen_sandbox(options)))
+    originator = find_originator(environ)
     thread_config = attrs.evolve(
         config.thread_config(),
         model=options.model or config.model,
         approval_policy=AskForApproval.NEVER,
+        sandbox_policy=with_roots(config.sandbox_policy, options.add_dir, config.cwd),
         ephemeral=options.ephemeral,
-        originator="treadle_exec",
+        originator=originator,
     )
-    if options.scenario is not None:
-        environ = {**environ, "TREADLE_SCENARIO": options.scenario}
+    environ = _provider_environ(options, config, environ)
     provider, notice = choose_provider(config, environ)
+    if isinstance(provider, ResponsesProvider):
+        provider = attrs.evolve(provider, originator=originator)
     # The scripted model may play in place of the one that is configured.
     asks = isinstance(provider, ResponsesProvider)
     return Prepared(
@@ -95,8 +117,9 @@ def prepare(options: ExecOptions, environ: Mapping[str, str]) -> Prepared:
         provider=provider,
         notice=notice,
         thread_config=thread_config,
-        warnings=config.warnings,
+        warnings=(*option_notes(options, config.sandbox_policy), *config.warnings),
         catalog=open_catalog(config, environ) if asks else None,
+        color=color,
     )
 
 
@@ -112,8 +135,23 @@ def read_config(
     """
     home = find_home(options, environ)
     cwd = _working_directory(options.cd)
-    overrides = read_overrides(options.config, sandbox, options.profile)
-    return load_config(home, cwd=cwd, overrides=overrides)
+    words, notes = set_apart((*options.config, *feature_words(options)))
+    overrides = read_overrides(words, sandbox, options.profile)
+    config = load_config(home, cwd=cwd, overrides=overrides)
+    return attrs.evolve(config, warnings=(*notes, *config.warnings))
+
+
+def _provider_environ(
+    options: ExecOptions, config: Config, environ: Mapping[str, str]
+) -> Mapping[str, str]:
+    changed = dict(environ)
+    if options.scenario is not None:
+        changed["TREADLE_SCENARIO"] = options.scenario
+    origin = config.origins.get("openai_base_url")
+    if origin is not None and origin.kind is LayerKind.SESSION:
+        # What is said for this turn goes before what is said for everything.
+        changed.pop("OPENAI_BASE_URL", None)
+    return changed
 
 
 def user_input(prompt: str, images: tuple[str, ...]) -> tuple[UserInputItem, ...]:

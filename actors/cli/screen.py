@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping
+from enum import Enum
 from typing import TYPE_CHECKING, Final, Protocol
 
 import attrs
@@ -15,7 +16,15 @@ from .pieces import Piece, shortened
 if TYPE_CHECKING:
     from .terminal import Terminal  # noqa: TC004 -- nothing reads the annotations
 
-__all__ = ["Screen", "TerminalScreen", "encoded", "open_screen"]
+__all__ = ["Color", "Screen", "TerminalScreen", "encoded", "open_screen"]
+
+
+class Color(Enum):
+    """When there are styles: always, never, or where there is a terminal."""
+
+    ALWAYS = "always"
+    NEVER = "never"
+    AUTO = "auto"
 
 
 class Screen(Protocol):
@@ -110,15 +119,17 @@ _SPINNER_ROOM: Final = 12
 """Columns for the spinner itself and the seconds."""
 
 
-def open_screen(output: Output) -> Screen:
+def open_screen(output: Output, color: Color = Color.AUTO) -> Screen:
     """Look which of our streams are terminals, and choose the screen for them."""
-    descriptors = [fd for fd in (STDOUT, STDERR) if os.isatty(fd)]
-    if not descriptors:
+    terminals = {fd: os.isatty(fd) for fd in (STDOUT, STDERR)}
+    descriptors = [fd for fd in terminals if terminals[fd] or color is Color.ALWAYS]
+    if not descriptors or color is Color.NEVER:
         return PlainScreen(output)
     # 60 ms that a pipe does not need.
-    from .terminal import open_terminal  # noqa: PLC0415
+    from .terminal import open_file, open_terminal  # noqa: PLC0415
 
-    return TerminalScreen(output, {fd: open_terminal(fd) for fd in descriptors})
+    opened = {fd: open_terminal(fd) if terminals[fd] else open_file() for fd in descriptors}
+    return TerminalScreen(output, opened)
 
 
 def _in_foreground() -> bool:

@@ -44,15 +44,22 @@ class Teller(Protocol):
 
 @attrs.define(eq=False)
 class JsonTeller:
-    """Tells a program: one JSON object to a line, and nothing else."""
+    """
+    Tells a program: one JSON object to a line, and nothing else.
+
+    Notes about the command come behind the thread's id, as items.
+    """
 
     _output: Output
+    _notes: tuple[str, ...] = ()
     _events: ThreadEvents = attrs.field(factory=ThreadEvents, init=False)
 
     def begin(self, new: NewThread) -> None:
-        """Tell the thread's id."""
+        """Tell the thread's id, and the notes."""
         self._events.usage = _used_before(new.session_configured)
         self._write(thread_started(new.thread_id))
+        for note in self._notes:
+            self._write(self._events.note(note))
 
     def tell(self, event: Event | Lagged) -> None:
         """Tell what the event means, if anything."""

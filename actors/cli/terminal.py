@@ -18,7 +18,7 @@ from .output import STDOUT
 from .pieces import Look
 from .wrapping import WordWrap
 
-__all__ = ["Terminal", "open_terminal"]
+__all__ = ["Terminal", "open_file", "open_terminal"]
 
 _STYLES: Final = {
     Look.PLAIN: "",
@@ -43,6 +43,7 @@ class Terminal:
     _collected: io.StringIO
     _spinner: Spinner
     _now: Callable[[], float]
+    _is_terminal: bool = attrs.field(default=True, alias="is_terminal")
     _wrap: WordWrap = attrs.field(factory=lambda: WordWrap(cell_len), init=False)
     _look: Look = attrs.field(default=Look.PLAIN, init=False)
 
@@ -53,8 +54,8 @@ class Terminal:
 
     @property
     def moves_cursor(self) -> bool:
-        """Whether a line can be written again; ``TERM=dumb`` cannot."""
-        return not self._console.is_dumb_terminal
+        """Whether a line can be written again; ``TERM=dumb`` and files cannot."""
+        return self._is_terminal and not self._console.is_dumb_terminal
 
     def shown(self, text: str, look: Look) -> str:
         """
@@ -107,3 +108,22 @@ def open_terminal(fd: int) -> Terminal:
     # Frames of Braille dots, where they can be encoded.
     name = "dots" if (stream.encoding or "").lower().startswith("utf") else "line"
     return Terminal(console, collected, Spinner(name, style="cyan"), time.monotonic)
+
+
+_ENDLESS: Final = 1 << 20
+"""Columns of what has none."""
+
+
+def open_file() -> Terminal:
+    """Make what shows styles where there is no terminal: no spinner, and no line is broken."""
+    collected = io.StringIO()
+    console = Console(
+        file=collected,
+        force_terminal=True,
+        color_system="standard",
+        width=_ENDLESS,
+        highlight=False,
+        markup=False,
+        emoji=False,
+    )
+    return Terminal(console, collected, Spinner("line"), time.monotonic, is_terminal=False)

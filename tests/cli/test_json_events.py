@@ -82,6 +82,16 @@ def item(line: Any) -> Any:
     return line["item"]
 
 
+def usage(given: int, taken: int, *, cached: int = 0, reasoning: int = 0) -> dict[str, int]:
+    return {
+        "input_tokens": given,
+        "cached_input_tokens": cached,
+        "cache_write_input_tokens": 0,
+        "output_tokens": taken,
+        "reasoning_output_tokens": reasoning,
+    }
+
+
 def test_a_turn_with_reasoning_command_and_message_is_told_in_the_order_of_its_events() -> None:
     """The golden run: every line, with items numbered by their first appearance."""
     told = lines(
@@ -132,7 +142,7 @@ def test_a_turn_with_reasoning_command_and_message_is_told_in_the_order_of_its_e
         },
         {
             "type": "turn.completed",
-            "usage": {"input_tokens": 100, "cached_input_tokens": 20, "output_tokens": 7},
+            "usage": usage(100, 7, cached=20),
         },
     ]
 
@@ -144,12 +154,11 @@ def test_thread_started_names_the_thread() -> None:
 
 def test_usage_is_the_total_of_the_thread_when_a_turn_reports_none() -> None:
     """A resumed thread keeps counting from where it was."""
-    told = lines(started(), completed(), before=TokenUsage(input_tokens=200, output_tokens=3))
+    before = TokenUsage(input_tokens=200, output_tokens=3, reasoning_output_tokens=2)
 
-    assert told[-1] == {
-        "type": "turn.completed",
-        "usage": {"input_tokens": 200, "cached_input_tokens": 0, "output_tokens": 3},
-    }
+    told = lines(started(), completed(), before=before)
+
+    assert told[-1] == {"type": "turn.completed", "usage": usage(200, 3, reasoning=2)}
 
 
 def test_a_turn_with_a_fatal_error_fails_with_the_same_message() -> None:

@@ -1,4 +1,4 @@
-"""Install the Codex binary the interop tests drive: ``python -m tests.interop.install``."""
+"""Install what the interop tests drive and run: ``python -m tests.interop.install``."""
 
 from __future__ import annotations
 
@@ -6,18 +6,24 @@ import subprocess
 import sys
 
 from tests.interop.codex_binary import NpmMissingError, install_codex, install_folder
+from tests.interop.sdk.package import install_sdk
 
 __all__ = ["main"]
 
 
 def main() -> int:
-    """Install Codex and print where it is; 1, with the reason on stderr, when that fails."""
+    """
+    Install Codex and its TypeScript SDK, and print where they are.
+
+    Returns:
+        1, with the reason on stderr, when that fails.
+    """
     try:
-        executable = install_codex(install_folder())
+        for install in (install_codex, install_sdk):
+            sys.stdout.write(f"{install(install_folder())}\n")
     except (NpmMissingError, FileNotFoundError, subprocess.CalledProcessError) as failed:
         sys.stderr.write(f"{failed}\n")
         return 1
-    sys.stdout.write(f"{executable}\n")
     return 0
 
 
