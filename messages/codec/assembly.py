@@ -7,6 +7,7 @@ if TYPE_CHECKING:
     from .converter import Codec
     from .readers import Reader
     from .records import Records
+    from .shape import Shape
 
 __all__ = ["line_reader", "the_codec", "the_records"]
 
@@ -22,10 +23,22 @@ def _assembled() -> "tuple[Codec, Records]":
     from .records import Records  # noqa: PLC0415
     from .setting_shapes import SETTING_SHAPES  # noqa: PLC0415
 
-    codec = Codec({**SETTING_SHAPES, **ITEM_SHAPES, **EVENT_SHAPES, **OP_SHAPES})
+    shapes = {**SETTING_SHAPES, **ITEM_SHAPES, **EVENT_SHAPES, **OP_SHAPES}
+    codec = Codec(shapes, _rpc_shape)
     records = Records(codec)
     codec.add(RolloutLine, records.line_shape())
     return codec, records
+
+
+def _rpc_shape(cls: type) -> "Shape | None":
+    # Only now: most programs speak to no app-server, and its classes are many.
+    from ..rpc.value import RpcValue  # noqa: PLC0415
+
+    if not issubclass(cls, RpcValue):
+        return None
+    from .rpc_shapes import rpc_shape  # noqa: PLC0415 -- as above
+
+    return rpc_shape(cls)
 
 
 @functools.cache

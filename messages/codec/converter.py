@@ -74,13 +74,21 @@ class Codec:
 
     Args:
         shapes: Of all classes that do not follow the rule.
+        other_shape:
+            Asked once for each class that is not in there; None when the class
+            follows the rule.
 
     Attributes:
         writers: Writers by class.
     """
 
-    def __init__(self, shapes: Mapping[type, Shape]) -> None:
+    def __init__(
+        self,
+        shapes: Mapping[type, Shape],
+        other_shape: Callable[[type], Shape | None] = lambda _: None,
+    ) -> None:
         self._shapes = dict(shapes)
+        self._other_shape = other_shape
         # By id of the type, which is kept with its reader: so the id stays its own.
         self._readers: dict[int, tuple[object, Reader]] = {}
         self._bare_readers: dict[type, Reader] = {}
@@ -146,7 +154,10 @@ class Codec:
 
     def shape(self, cls: type) -> Shape:
         """The row of a class in the tables; the plain rule when it has none."""
-        return self._shapes.get(cls, _PLAIN)
+        shape = self._shapes.get(cls)
+        if shape is None:
+            shape = self._shapes[cls] = self._other_shape(cls) or _PLAIN
+        return shape
 
     def _make_class_reader(self, cls: type) -> Reader:
         shape = self.shape(cls)

@@ -120,15 +120,17 @@ def _key(cls: type, shape_of: ShapeOf) -> str:
     return field.member
 
 
-_KINDS: dict[type, str] = {str: "text", int: "a whole number", list: "a list"}
+_KINDS: dict[type, str] = {
+    str: "text",
+    int: "a whole number",
+    list: "a list",
+    dict: "an object",
+}
 
 
 def make_kind_reader(members: tuple[Any, ...], reader_of: Callable[[Any], Reader]) -> Reader:
-    """Make the reader that chooses by the kind of JSON: text, number or list."""
-    readers: Mapping[type, Reader] = {
-        (list if element_type(member) is not None else member): reader_of(member)
-        for member in members
-    }
+    """Make the reader that chooses by the kind of JSON: text, number, list or object."""
+    readers: Mapping[type, Reader] = {_kind(member): reader_of(member) for member in members}
     expected = " or ".join(_KINDS[kind] for kind in readers)
 
     def read(raw: Json, _: object = None) -> object:
@@ -138,6 +140,13 @@ def make_kind_reader(members: tuple[Any, ...], reader_of: Callable[[Any], Reader
         return reader(raw)
 
     return read
+
+
+def _kind(member: Any) -> type:
+    """What orjson makes of the JSON of a member: of lists and objects, there is one each."""
+    if element_type(member) is not None:
+        return list
+    return dict if _is_class(member) else member
 
 
 def _is_class(member: Any) -> TypeGuard[type]:

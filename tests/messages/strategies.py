@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 from messages.events import AgentMessage, SessionConfigured, UserMessage
 from messages.items import ReasoningItem, ReasoningText
 from messages.rollout import RolloutLine
+from messages.rpc.checks import absolute_paths
+from messages.rpc.settings import SubAgentSessionSource
 from messages.value import Seconds, Unknown, Value
 
 __all__ = ["json_values", "messages_of", "unknown_members"]
@@ -21,6 +23,7 @@ NANOS = 1_000_000_000
 TEXT = st.text(max_size=8)
 INTEGERS = st.integers(min_value=0, max_value=2**63 - 1)
 FLOATS = st.floats(allow_nan=False, allow_infinity=False)
+PATHS = st.lists(TEXT.map("/{}".format), max_size=2).map(tuple)
 LEAVES = st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | FLOATS | TEXT
 # No name of a member or a tag begins like this.
 FOREIGN_NAMES = TEXT.map("x-{}".format)
@@ -77,13 +80,16 @@ _SPECIAL: dict[tuple[type, str], Any] = {
 
 def _objects(cls: Any) -> st.SearchStrategy[Any]:
     fields = {
-        field.name: messages_of(_SPECIAL.get((cls, field.name), field.type))
+        field.name: PATHS
+        if field.validator is absolute_paths
+        else messages_of(_SPECIAL.get((cls, field.name), field.type))
         for field in attrs.fields(cls)
         if field.name != "extra"
     }
     if cls is ReasoningItem:
         fields["content"] = fields["content"].filter(lambda content: content != ())
-    if issubclass(cls, Value):
+    # Known by its only member, it can have no others.
+    if issubclass(cls, Value) and cls is not SubAgentSessionSource:
         fields["extra"] = st.none() | unknown_members
     return st.builds(cls, **fields)
 
