@@ -4,7 +4,7 @@ import os
 from collections.abc import AsyncGenerator, Callable, Generator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Final, cast
 
 import trio
 
@@ -171,12 +171,20 @@ def _bare_errors() -> Generator[None]:
     try:
         yield
     except BaseExceptionGroup as group:
-        error: BaseException = group
-        while isinstance(error, BaseExceptionGroup) and error.message == _NURSERY:
-            if len(error.exceptions) > 1:
-                raise
-            error = error.exceptions[0]
+        error = _lone(group)
+        if error is None:
+            raise
         raise error from error.__cause__
+
+
+def _lone(error: BaseException) -> BaseException | None:
+    """Find what nurseries wrapped; None when it is more than one error."""
+    while isinstance(error, BaseExceptionGroup) and error.message == _NURSERY:
+        group = cast("BaseExceptionGroup[BaseException]", error)  # isinstance cannot say so
+        if len(group.exceptions) > 1:
+            return None
+        (error,) = group.exceptions
+    return error
 
 
 def _check_home(home: Path) -> None:
