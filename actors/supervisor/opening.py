@@ -4,7 +4,7 @@ import os
 from collections.abc import AsyncGenerator, Callable, Generator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
-from typing import Final, cast
+from typing import Final
 
 import trio
 
@@ -179,12 +179,11 @@ def _bare_errors() -> Generator[None]:
 
 def _lone(error: BaseException) -> BaseException | None:
     """Find what nurseries wrapped; None when it is more than one error."""
-    while isinstance(error, BaseExceptionGroup) and error.message == _NURSERY:
-        group = cast("BaseExceptionGroup[BaseException]", error)  # isinstance cannot say so
-        if len(group.exceptions) > 1:
-            return None
-        (error,) = group.exceptions
-    return error
+    # By its attributes: isinstance would make a group of unknown errors of it.
+    inner: tuple[BaseException, ...] = getattr(error, "exceptions", ())
+    if not inner or getattr(error, "message", None) != _NURSERY:
+        return error
+    return None if len(inner) > 1 else _lone(inner[0])
 
 
 def _check_home(home: Path) -> None:
