@@ -180,7 +180,7 @@ def _bare_errors() -> Generator[None]:
 def _lone(error: BaseException) -> BaseException | None:
     """Find what nurseries wrapped; None when it is more than one error."""
     # By its attributes: isinstance would make a group of unknown errors of it.
-    inner: tuple[BaseException, ...] = getattr(error, "exceptions", ())
+    inner: list[BaseException] = list(getattr(error, "exceptions", ()))
     if not inner or getattr(error, "message", None) != _NURSERY:
         return error
     return None if len(inner) > 1 else _lone(inner[0])
