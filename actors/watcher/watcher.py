@@ -94,9 +94,10 @@ class Watcher:
             ValueError: One of them is not absolute; none is watched.
         """
         held = frozenset(map(_checked, roots))
-        self._users.update(held)
         self._held += 1
-        self._source.set_roots(frozenset(self._users))
+        if held:  # most threads of tests, and of programs without skills, have none
+            self._users.update(held)
+            self._source.set_roots(frozenset(self._users))
         return WatchedRoots(self, held)
 
     def subscribe(self) -> Subscription[FileWatcherEvent]:
@@ -111,10 +112,11 @@ class Watcher:
 
     def release(self, roots: frozenset[str]) -> None:
         """Take one user from each of these; for `WatchedRoots.release`."""
-        self._users.subtract(roots)
-        self._users = +self._users
         self._held -= 1
-        self._source.set_roots(frozenset(self._users))
+        if roots:
+            self._users.subtract(roots)
+            self._users = +self._users
+            self._source.set_roots(frozenset(self._users))
 
     async def run(self, *, task_status: "trio.TaskStatus[None]") -> None:
         """Run the actor and its source until told to stop; for `open_watcher`."""
