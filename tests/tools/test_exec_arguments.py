@@ -12,7 +12,7 @@ from actors.tools.exec_arguments import (
 
 DEFAULT = ExecRequest(
     argv=("/bin/zsh", "-lc", "ls"),
-    cwd="/work",
+    cwd="/project",
     tty=False,
     patience=10.0,
     max_output_tokens=10_000,
@@ -23,7 +23,7 @@ DEFAULT = ExecRequest(
 
 
 def read(**arguments):
-    return read_exec_request({"cmd": "ls", **arguments}, cwd="/work", shell="/bin/zsh")
+    return read_exec_request({"cmd": "ls", **arguments}, cwd="/project", shell="/bin/zsh")
 
 
 def test_script_alone_is_enough():
@@ -45,7 +45,7 @@ def test_every_argument_counts():
         prefix_rule=["git", "pull"],
     ) == ExecRequest(
         argv=("/bin/sh", "-c", "ls"),
-        cwd="/work/sub/..",
+        cwd="/project/sub/..",
         tty=True,
         patience=1.5,
         max_output_tokens=5,
