@@ -43,7 +43,7 @@ def test_importing_does_no_work_and_loads_nothing_heavy() -> None:
     """What only some runs need is loaded when they need it."""
     heavy = (
         "httpx2", "yaml", "rich", "cyclopts", "cattrs", "anyio", "ssl",
-        "mcp", "pydantic", "watchfiles",
+        "mcp", "pydantic", "watchfiles", "wsproto", "h11",
     )  # fmt: skip
     code = f"import sys, actors; print(*[m for m in {heavy} if m in sys.modules])"
 

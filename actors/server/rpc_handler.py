@@ -1,0 +1,133 @@
+"""What stands behind the connections: who reads, gates and answers what clients ask."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import TYPE_CHECKING, Any, Protocol
+
+import attrs
+
+from messages.rpc.envelope import RequestId
+from messages.value import Json
+
+from .rpc_text import write_response
+
+if TYPE_CHECKING:
+    from .rpc_connection import Connection  # noqa: TC004 -- imports this module
+
+__all__ = ["ClientRequest", "Handler", "Welcome"]
+
+
+@attrs.frozen(kw_only=True)
+class Welcome:
+    """
+    The answer to ``initialize``, and what holds for that connection from then on.
+
+    Attributes:
+        result: What the client gets.
+        experimental: Whether it may use what is experimental.
+        opted_out: Names of notifications that it does not want, exactly as they are.
+    """
+
+    result: Json
+    experimental: bool = False
+    opted_out: frozenset[str] = frozenset()
+
+
+@attrs.define(eq=False)
+class ClientRequest:
+    """
+    One request of one client, while it is worked on.
+
+    Attributes:
+        id: The client's own; another client may use the same.
+        method: What is asked.
+        params: As `Handler.read` gave them.
+        connection: Whose it is.
+        answered: Whether its answer is queued.
+    """
+
+    id: RequestId
+    method: str
+    params: Any = attrs.field(repr=False)
+    connection: Connection = attrs.field(repr=False)
+    answered: bool = attrs.field(default=False, init=False)
+
+    async def respond(self, result: Json) -> None:
+        """
+        Answer now, and go on: for what has to be said after the answer.
+
+        What the handler returns then is not looked at.  See `write_response` for *result*.
+
+        Raises:
+            ConnectionGone: Nobody is there to hear it.
+            EncodeError: The result has no form in JSON.
+            RuntimeError: It was answered before.
+
+        Cancellation:
+            It was not answered.
+        """
+        if self.answered:
+            raise RuntimeError(f"{self.method} is answered twice")
+        await self.connection.put(write_response(self.id, result))
+        self.answered = True
+
+
+class Handler(Protocol):
+    """
+    Answers requests.  A request passes `read`, then the handshake, then the gate, then `handle`.
+
+    What raises anything but `RpcFailure` or `ConnectionGone` is logged with its traceback,
+    and answered as an internal error.
+    """
+
+    def read(self, method: str, params: Json) -> object:
+        """
+        Make typed params of what came; None came for none and for null.
+
+        Also called before ``initialize``, and for it.
+
+        Raises:
+            RpcFailure: There is no such method, or these are not its params.
+        """
+        ...
+
+    async def initialize(self, connection: Connection, request: ClientRequest) -> Welcome:
+        """
+        Welcome a connection; at most once successful for each.
+
+        Nothing else is read from that client meanwhile.
+
+        Raises:
+            RpcFailure: It cannot be welcomed like that; it may try again.
+        """
+        ...
+
+    def experimental_reason(self, method: str, params: Any) -> str | None:
+        """Say what of a request is experimental, None for nothing; see `Connection`."""
+        ...
+
+    def ordered_by(self, request: ClientRequest) -> Hashable | None:
+        """
+        Say with what a request must keep its order.
+
+        Requests of one connection with the same key are handled one after another, in
+        the order in which they came; None is for those that go beside all others.
+        """
+        ...
+
+    async def handle(self, connection: Connection, request: ClientRequest) -> object:
+        """
+        Do what is asked, and return the result; see `write_response`.
+
+        Called for initialized connections only.  Cancelled when the connection has
+        ended and its grace is over.
+
+        Raises:
+            RpcFailure: It is refused.
+        """
+        ...
+
+    def disconnected(self, connection: Connection) -> None:
+        """Forget a connection; called once for each, after its last request has ended."""
+        ...
