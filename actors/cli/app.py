@@ -9,6 +9,7 @@ from typing import Annotated, Final, TypeAlias
 
 from cyclopts import App, CycloptsError, Parameter, UnusedCliTokensError
 
+from .app_server_options import AppServerOptions, AppServerRequest
 from .errors import UsageError
 from .options import (
     ConfigOptions,
@@ -88,6 +89,7 @@ def make_app() -> App:
     login.command(_status, name="status")
     app.command(login)
     app.command(_logout, name="logout")
+    app.command(_app_server, name=("app-server", "serve"))
     return app
 
 
@@ -200,6 +202,17 @@ def _status(*, options: HomeOptions | None = None) -> Request:
 def _logout(*, options: HomeOptions | None = None) -> Request:
     """Forget the login that is kept in auth.json of the home."""
     return LogoutRequest(options=options or HomeOptions())
+
+
+def _app_server(*, options: AppServerOptions | None = None) -> Request:
+    """
+    Serve clients of the app-server protocol, such as editors.
+
+    Clients start threads and turns in it, are told what happens, and are asked for
+    approvals. Threads go on when their clients have gone; at standard input and output
+    there is one client, and the server ends with it.
+    """
+    return AppServerRequest(options=options or AppServerOptions())
 
 
 def _number(option: str, text: str | None) -> int | None:

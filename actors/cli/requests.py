@@ -4,6 +4,7 @@ from typing import TypeAlias
 
 import attrs
 
+from .app_server_options import AppServerRequest
 from .options import (
     ConfigOptions,
     ExecOptions,
@@ -135,4 +136,5 @@ Request: TypeAlias = (
     | LoginRequest
     | StatusRequest
     | LogoutRequest
+    | AppServerRequest
 )

@@ -5,6 +5,7 @@ from typing import assert_never
 
 import trio
 
+from .app_server_options import AppServerRequest
 from .config_command import run_config
 from .exec_command import run_exec
 from .login_command import run_login, run_logout, run_status
@@ -57,5 +58,10 @@ async def _dispatch(request: Request, environ: Mapping[str, str], output: Output
             return await run_status(request, environ, output)
         case LogoutRequest():
             return await run_logout(request, environ, output)
+        case AppServerRequest():
+            # Its rooms take 50 ms to import, which no other command needs.
+            from .app_server_command import run_app_server  # noqa: PLC0415
+
+            return await run_app_server(request, environ, output)
         case _:
             assert_never(request)

@@ -18,6 +18,8 @@ COMMANDS: Final[Commands] = {
     "models": {},
     "login": {"status": {}},
     "logout": {},
+    "app-server": {},
+    "serve": {},
 }
 """The commands, and the commands of the commands."""
 

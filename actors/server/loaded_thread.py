@@ -1,0 +1,317 @@
+"""One loaded thread and those who follow it: its events on their way to clients."""
+
+import logging
+from collections.abc import Callable, Generator, Iterable
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Final, TypeVar
+
+import attrs
+import trio
+
+from actors.runtime import EventChannel, Lagged, MailboxFull, Subscription
+from actors.thread import Thread, ThreadClosed
+from messages.events import Event, ThreadNameUpdated, TurnAborted, TurnComplete, UserMessage
+from messages.ids import ThreadId
+from messages.ops import Op
+from messages.rpc.envelope import Response
+from messages.rpc.notifications import (
+    METHOD,
+    ServerNotification,
+    ServerRequestResolvedNotification,
+    ThreadClosedNotification,
+    ThreadNameUpdatedNotification,
+    ThreadStatusChangedNotification,
+)
+from messages.rpc.thread import NotLoadedThreadStatus
+from messages.rpc.thread import Thread as WireThread
+from messages.rpc.turn import Turn
+
+from .client_answers import answer_op, refusal_op
+from .event_watch import EventWatch
+from .projection import Outgoing, ThreadProjection
+from .rpc_connection import Connection
+from .rpc_connections import Connections
+from .rpc_errors import RequestWithdrawn
+from .rpc_feed import Feed
+from .rpc_feed import Outgoing as Sent
+from .rpc_questions import Asked, Question
+from .server_requests import RequestResolved, ServerRequestDraft
+from .thread_values import ThreadFacts, preview_of
+
+__all__ = ["LoadedThread"]
+
+_log = logging.getLogger("actors")
+
+T = TypeVar("T")
+
+_CAPACITY: Final = 4096
+"""Messages kept for slow clients; one that is further behind is closed.  More than come of
+one full ring of events, so that clients who keep up are never that far behind."""
+
+_SETTLE: Final = 2.0
+"""Seconds that an answer waits for what was to be said before it."""
+
+_FOR_ALL: Final = (ThreadNameUpdatedNotification, ThreadStatusChangedNotification)
+"""What those hear too who do not follow the thread, for their lists of threads."""
+
+
+@attrs.define(eq=False)
+class LoadedThread:
+    """
+    Reads the events of one thread, once, and tells all clients that follow it.
+
+    Attributes:
+        facts: What is known of it.
+        name: As given by the user.
+        projection: What clients were told.
+        starting: Held by who submits what starts a turn, until it has started.
+        rolling_back: Whether turns are being dropped.
+        ended: Set when the thread has ended and everybody was told.
+    """
+
+    thread: Thread
+    facts: ThreadFacts
+    name: str | None
+    projection: ThreadProjection
+    _connections: Connections
+    _now: Callable[[], float]
+    starting: trio.Lock = attrs.field(factory=trio.Lock, init=False)
+    rolling_back: bool = attrs.field(default=False, init=False)
+    ended: trio.Event = attrs.field(factory=trio.Event, init=False)
+    _channel: EventChannel[Sent] = attrs.field(
+        factory=lambda: EventChannel[Sent](capacity=_CAPACITY), init=False
+    )
+    _feeds: dict[Connection, Feed] = attrs.field(factory=dict[Connection, Feed], init=False)
+    # By the key of the question; as many as the thread has open.
+    _questions: dict[str, Question] = attrs.field(factory=dict[str, Question], init=False)
+    _watches: list[EventWatch[object]] = attrs.field(factory=list[EventWatch[object]], init=False)
+    # The end of what each follower is told.
+    _last: "dict[Connection, _Mark]" = attrs.field(factory=dict["Connection", "_Mark"], init=False)
+    _nursery: trio.Nursery | None = attrs.field(default=None, init=False)
+
+    @property
+    def thread_id(self) -> ThreadId:
+        """Which thread."""
+        return self.thread.thread_id
+
+    def describe(self, *, turns: tuple[Turn, ...] = (), root_id: str | None = None) -> WireThread:
+        """Say the thread as it is now."""
+        settings = self.thread.config_snapshot
+        said = self.facts.thread(
+            name=self.name, status=self.projection.status, turns=turns, root_id=root_id
+        )
+        return attrs.evolve(
+            said, cwd=settings.cwd, model=settings.model, reasoning_effort=settings.effort
+        )
+
+    # Those who follow -----------------------------------------------------
+
+    @property
+    def followers(self) -> tuple[Connection, ...]:
+        """The connections that are told, oldest first."""
+        return tuple(connection for connection in self._feeds if not connection.ended)
+
+    def follow(self, connection: Connection) -> Feed:
+        """
+        Tell a connection everything from now on; what it follows already it goes on to.
+
+        Raises:
+            ConnectionGone: It has ended.
+        """
+        feed = self._feeds.get(connection)
+        if feed is None:
+            feed = self._feeds[connection] = connection.follow(self._channel.subscribe())
+        return feed
+
+    def leave(self, connection: Connection) -> bool:
+        """Tell a connection nothing more; say whether it was told anything."""
+        feed = self._feeds.pop(connection, None)
+        if feed is None:
+            return False
+        feed.stop()
+        for question in self._questions.values():
+            question.lose(connection)
+        return True
+
+    def holding(self, connection: Connection) -> AbstractContextManager[None]:
+        """Tell that connection nothing inside of this, and everything afterwards."""
+        feed = self._feeds.get(connection)
+        return nullcontext() if feed is None else feed.hold()
+
+    async def settle(self, connection: Connection) -> None:
+        """Wait until a connection, if it follows, was sent all that was said until now."""
+        mark = self._last.get(connection)
+        if mark is None:
+            if connection not in self._feeds or connection.ended:
+                return
+            mark = _Mark.of(connection)
+            self._channel.publish(mark)
+        with trio.move_on_after(_SETTLE):
+            await mark.reached.wait()
+
+    async def ask_again(self, connection: Connection) -> None:
+        """Put all open questions to a connection that joined."""
+        for question in tuple(self._questions.values()):
+            await question.send_to(connection)
+
+    # Waiting ------------------------------------------------------------------
+
+    @contextmanager
+    def watch(self, match: Callable[[Event], T | None]) -> Generator[EventWatch[T]]:
+        """Look at each event that comes inside of this, before clients are told of it."""
+        watch = EventWatch(match)
+        self._watches.append(watch)  # type: ignore[arg-type]  # only `offer` and `fail` are used
+        if self.ended.is_set():
+            watch.fail(ThreadClosed(self.thread_id))
+        try:
+            yield watch
+        finally:
+            self._watches.remove(watch)  # type: ignore[arg-type]  # as above
+
+    # Events -------------------------------------------------------------------
+
+    async def run(self, source: Subscription[Event]) -> None:
+        """Tell clients of all events, until the thread has ended."""
+        try:
+            with source:
+                async with trio.open_nursery() as self._nursery:
+                    async for event in source:
+                        self._take(event)
+                    self._nursery.cancel_scope.cancel()
+        finally:
+            self._close()
+
+    def _take(self, event: Event | Lagged) -> None:
+        if isinstance(event, Lagged):
+            _log.warning("thread %s: clients missed %d events", self.thread_id, event.missed)
+            self._send(self.projection.lagged(self.thread.snapshot()))
+            return
+        self._note(event)
+        for watch in tuple(self._watches):
+            watch.offer(event)
+        try:
+            self._send(self.projection.take(event))
+        except Exception:  # noqa: BLE001 -- logged
+            # A defect of ours in one event must not end what clients hear of the others.
+            _log.exception("thread %s: event %d is told to nobody", self.thread_id, event.seq)
+
+    def _note(self, event: Event) -> None:
+        match event.msg:
+            case UserMessage(message=message):
+                if not self.facts.preview:
+                    self._know(preview=preview_of(message))
+            case ThreadNameUpdated(thread_name=name):
+                self.name = name
+            case TurnComplete() | TurnAborted():
+                self._know(updated_at=int(self._now()))
+            case _:
+                pass
+
+    def _know(self, **facts: object) -> None:
+        self.facts = attrs.evolve(self.facts, **facts)  # type: ignore[arg-type]  # names of fields
+
+    def _send(self, messages: Iterable[Outgoing]) -> None:
+        for message in messages:
+            match message:
+                case ServerRequestDraft():
+                    self._ask(message)
+                case RequestResolved(key=key):
+                    self._resolved(key)
+                case _:
+                    self.tell(message)
+
+    def tell(self, notification: ServerNotification) -> None:
+        """Tell all who follow, and some things everybody."""
+        for_all = isinstance(notification, _FOR_ALL)
+        if not self._feeds and not for_all:
+            return
+        written = self._connections.notification(METHOD[type(notification)], notification)
+        if self._feeds:
+            self._channel.publish(written)
+        if for_all:
+            for connection in self._connections:
+                if connection.initialized and connection not in self._feeds:
+                    connection.post_notification(written)
+
+    # Questions ----------------------------------------------------------------
+
+    def _ask(self, draft: ServerRequestDraft) -> None:
+        if not self.followers:
+            self._give(draft, refusal_op(draft))
+            return
+        assert self._nursery is not None  # events are read inside of it
+        question = self._connections.questions.open(
+            draft.method, draft.params, scope=self.thread_id
+        )
+        self._questions[draft.key] = question
+        self._channel.publish(question)
+        self._nursery.start_soon(self._wait_answer, draft, question)
+
+    async def _wait_answer(self, draft: ServerRequestDraft, question: Question) -> None:
+        try:
+            answer = await question.wait_answer()
+        except RequestWithdrawn:
+            return
+        finally:
+            question.withdraw()
+        if isinstance(answer, Response):
+            self._give(draft, answer_op(draft, answer.result))
+        else:
+            self._give(draft, refusal_op(draft))
+
+    def _give(self, draft: ServerRequestDraft, op: Op) -> None:
+        """Hand an answer to the thread, if it still waits for it."""
+        told = self.projection.answered(draft.key, op)
+        if not told:
+            return
+        self._send(told)
+        try:
+            self.thread.submit_nowait(op)
+        except ThreadClosed:
+            return
+        except MailboxFull:
+            _log.error("thread %s: an answer is lost: %r", self.thread_id, op)
+
+    def _resolved(self, key: str) -> None:
+        question = self._questions.pop(key, None)
+        if question is None:
+            return
+        question.withdraw()
+        self.tell(
+            ServerRequestResolvedNotification(thread_id=self.thread_id, request_id=question.id)
+        )
+
+    # The end --------------------------------------------------------------------
+
+    def _close(self) -> None:
+        self._send(self.projection.close())
+        for key in tuple(self._questions):
+            self._resolved(key)
+        gone = NotLoadedThreadStatus()
+        self.tell(ThreadStatusChangedNotification(thread_id=self.thread_id, status=gone))
+        self.tell(ThreadClosedNotification(thread_id=self.thread_id))
+        for connection in self._feeds:
+            mark = self._last[connection] = _Mark.of(connection)
+            self._channel.publish(mark)
+        self._channel.close()
+        self.ended.set()
+        for watch in self._watches:
+            watch.fail(ThreadClosed(self.thread_id))
+
+
+@attrs.define(eq=False, repr=False)
+class _Mark(Question):
+    """A place in what a connection is told, which says when it is reached; asks nothing."""
+
+    connection: Connection | None = None
+    reached: trio.Event = attrs.field(factory=trio.Event)
+
+    @classmethod
+    def of(cls, connection: Connection) -> "_Mark":
+        return cls(-1, "", None, b"", lambda _: None, connection=connection)
+
+    async def send_to(self, connection: Asked) -> None:
+        """Note that this connection is so far."""
+        await trio.lowlevel.checkpoint()
+        if connection is self.connection:
+            self.reached.set()

@@ -1,0 +1,121 @@
+"""The turns of a thread as they are read back: all of them, a page, or their items."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Final, TypeVar
+
+import attrs
+import trio
+
+from actors.rollout import LoadedRollout, load_rollout
+from messages.rpc.items import AgentMessageThreadItem, ThreadItem, UserMessageThreadItem
+from messages.rpc.settings import SortDirection
+from messages.rpc.turn import Turn, TurnItemsView
+
+from .history_builder import overlay_live, turns_of
+from .loaded_thread import LoadedThread
+from .rpc_errors import RpcFailure
+
+__all__ = ["paged", "read_history", "read_turns", "seen_as", "user_messages_before"]
+
+T = TypeVar("T")
+
+_LIMIT: Final = 25
+_LIMIT_MAX: Final = 100
+
+
+async def read_history(
+    path: Path, loaded: LoadedThread | None
+) -> tuple[LoadedRollout, tuple[Turn, ...]]:
+    """
+    Read a rollout and its turns.
+
+    Args:
+        loaded: The thread, when it is loaded; its running turn is told as it is.
+
+    Raises:
+        RolloutError: It cannot be read.
+    """
+    # Before the file is read: what ends meanwhile is on disk.
+    snapshot = None if loaded is None else loaded.thread.snapshot()
+    items = () if loaded is None else loaded.projection.open_items()
+    rollout, turns = await trio.to_thread.run_sync(partial(_read, path))
+    return rollout, overlay_live(turns, snapshot, items)
+
+
+async def read_turns(path: Path, loaded: LoadedThread | None) -> tuple[Turn, ...]:
+    """Read the turns of a rollout; else as `read_history`."""
+    _, turns = await read_history(path, loaded)
+    return turns
+
+
+def _read(path: Path) -> tuple[LoadedRollout, tuple[Turn, ...]]:
+    loaded = load_rollout(path)
+    return loaded, turns_of(loaded.items)
+
+
+def seen_as(turn: Turn, view: TurnItemsView) -> Turn:
+    """Leave out the items of a turn that a view does not have."""
+    match view:
+        case TurnItemsView.FULL:
+            items = turn.items
+        case TurnItemsView.NOT_LOADED:
+            items = ()
+        case TurnItemsView.SUMMARY:
+            items = _summary(turn.items)
+    return attrs.evolve(turn, items=items, items_view=view)
+
+
+def _summary(items: Sequence[ThreadItem]) -> tuple[ThreadItem, ...]:
+    first = next((item for item in items if isinstance(item, UserMessageThreadItem)), None)
+    last = next(
+        (item for item in reversed(items) if isinstance(item, AgentMessageThreadItem)), None
+    )
+    return tuple(item for item in (first, last) if item is not None)
+
+
+def user_messages_before(turns: Sequence[Turn], end: int) -> int:
+    """Count what the user said in the first turns."""
+    items = (item for turn in turns[:end] for item in turn.items)
+    return sum(isinstance(item, UserMessageThreadItem) for item in items)
+
+
+def paged(
+    entries: Sequence[T],
+    name: Callable[[T], str],
+    *,
+    cursor: str | None,
+    limit: int | None,
+    direction: SortDirection,
+) -> tuple[tuple[T, ...], str | None, str | None]:
+    """
+    Cut a page out of a list that is oldest first.
+
+    A cursor is the name of an entry, behind ``>`` when it belongs to the page itself.
+
+    Returns:
+        The entries in the order asked for; the cursor of what follows, None at the end; the
+        cursor of the way back from the first entry, with it.
+
+    Raises:
+        RpcFailure: The cursor is of no entry.
+    """
+    ordered = entries if direction is SortDirection.ASC else tuple(reversed(entries))
+    start = 0 if cursor is None else _start(ordered, name, cursor)
+    size = max(1, min(_LIMIT if limit is None else limit, _LIMIT_MAX))
+    page = tuple(ordered[start : start + size])
+    more = start + size < len(ordered)
+    return (
+        page,
+        name(page[-1]) if page and more else None,
+        f">{name(page[0])}" if page else None,
+    )
+
+
+def _start(ordered: Sequence[T], name: Callable[[T], str], cursor: str) -> int:
+    wanted = cursor.removeprefix(">")
+    for index, entry in enumerate(ordered):
+        if name(entry) == wanted:
+            return index if cursor.startswith(">") else index + 1
+    raise RpcFailure.invalid(f"invalid cursor: {cursor}")
