@@ -1,5 +1,6 @@
 """What clients see of one command: its begin, its output, and exactly one end."""
 
+from abc import ABC, abstractmethod
 from types import TracebackType
 from typing import Final, Self
 
@@ -53,7 +54,7 @@ def with_line(text: str, line: str) -> str:
 
 
 @attrs.define(eq=False)
-class CommandBlock:
+class CommandBlock(ABC):
     """
     Tells clients of one command: a begin when its block is entered, its output, one end.
 
@@ -99,9 +100,9 @@ class CommandBlock:
     ) -> None:
         self.leave(error)
 
+    @abstractmethod
     def leave(self, error: BaseException | None) -> None:
         """See to the end when the block is left; *error* is what it was left by."""
-        raise NotImplementedError
 
     def fail(self, text: str, status: ExecCommandStatus = ExecCommandStatus.FAILED) -> None:
         """Tell that it never ran, and why."""

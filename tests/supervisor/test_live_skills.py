@@ -12,6 +12,7 @@ from actors.models import RefreshStrategy
 from actors.skills import SkillRoot, SkillScope
 from actors.supervisor import open_supervisor
 from actors.testing import ManualModel, open_test_supervisor
+from actors.watcher import FileWatcherEvent
 from messages.events import ListSkillsResponse, SkillsUpdateAvailable
 from messages.items import Message
 from messages.ops import ListSkills
@@ -115,6 +116,22 @@ async def test_change_of_skills_is_announced_and_the_next_turn_sees_it(
             assert f"{name}: {description}" in told
         for gone in {"dance", "cook"} - set(expected):
             assert f"- {gone}:" not in told
+
+
+async def test_embedder_hears_which_files_changed(tmp_path: Path) -> None:
+    """Such as one that keeps skills of its own beside the threads'."""
+    root = tmp_path / "skills"
+    changed = str(write_skill(root, "dance", "Dances."))
+    async with open_live(tmp_path / "home", root) as stage:
+        await until_listed(stage, {"dance": "Dances."})
+        events = stage.supervisor.subscribe_file_watcher()
+
+        await trio.to_thread.run_sync(edit, root)
+
+        async for item in events:
+            if changed in FileWatcherEvent.received(item).paths:
+                break
+        await until_listed(stage, {"dance": "Dances better."})
 
 
 async def test_root_that_comes_into_being_later_is_seen(tmp_path: Path) -> None:
