@@ -35,6 +35,7 @@ from .call_words import closing, opening
 from .note_words import note
 from .page import Page
 from .pieces import Look, Piece, shortened
+from .silent_calls import SilentCalls
 
 __all__ = ["Narrator"]
 
@@ -68,6 +69,7 @@ class Narrator:
     waiting_for: str | None = None
     _page: Page = attrs.field(factory=Page, init=False)
     _calls: CallBlocks = attrs.field(init=False)
+    _silent: SilentCalls = attrs.field(factory=SilentCalls, init=False)
     _turn_runs: bool = attrs.field(default=False, init=False)
     # The item whose text is being told, and how much of it was.
     _item_id: str | None = attrs.field(default=None, init=False)
@@ -88,6 +90,8 @@ class Narrator:
             self._page.note(f"warning: {event.missed} events are not shown: the output is too slow")
         else:
             self._tell(event.msg)
+            if (refused := self._silent.take(event.msg)) is not None:
+                self._tell_block(refused)
         return self._page.take()
 
     def usage_line(self) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import attrs
 import trio
 
 from messages.settings import ReasoningEffort
+from messages.value import Json
 
 from .config_layer import ConfigLayer
 from .errors import ConfigError
@@ -48,6 +50,7 @@ def load_config(
     overrides: ConfigLayer | None = None,
     profile: str | None = None,
     system: Path | None = SYSTEM_CONFIG,
+    user: Mapping[str, Json] | None = None,
 ) -> Config:
     """
     Read the configuration of a home, for work in a folder.
@@ -65,6 +68,7 @@ def load_config(
         overrides: Settings that go before all files, by the same keys.
         profile: Which of ``[profiles.*]`` counts; None for what ``profile`` says.
         system: The file that is the same for all users; None for none.
+        user: What to take for the contents of the user's file; None for what it holds.
 
     Raises:
         ConfigError: A file cannot be read or is no TOML, or a key has a value it
@@ -76,7 +80,7 @@ def load_config(
     session = overrides or ConfigLayer(raw={}, source=None, folder=folder)
     if profile is not None:
         session = attrs.evolve(session, raw={**session.raw, "profile": profile})
-    layers = find_layers(home, cwd=folder, overrides=session, system=system)
+    layers = find_layers(home, cwd=folder, overrides=session, system=system, user=user)
     config = _read(home, str(folder), layers)
     unknown = unknown_keys(layers.table, layers.base)
     admin = None if system is None else system.parent
@@ -133,12 +137,13 @@ def _read(home: Path, cwd: str, layers: FoundLayers) -> Config:
         mcp_servers=read_mcp_servers(table),
         features=read_features(table),
         compact_prompt=read_compact_prompt(table),
-        model_overrides=(overrides := read_model_overrides(table)),
-        auto_compact_token_limit=overrides.auto_compact_token_limit,
+        model_overrides=read_model_overrides(table),
+        auto_compact_token_limit=table.limit("model_auto_compact_token_limit"),
         truncation_policy=read_truncation_policy(table),
         review_model=table.text("review_model"),
         agent_max_threads=agents.integer("max_threads", AGENT_MAX_THREADS, least=1),
         agent_max_depth=agents.integer("max_depth", AGENT_MAX_DEPTH),
+        rule_folders=tuple(map(str, layers.rule_folders)),
         disabled_skills=disabled.paths,
         credential_store=read_credential_store(table),
         warnings=(*docs.warnings, *disabled.warnings),

@@ -10,6 +10,8 @@ from typing import Final
 
 import attrs
 
+from messages.value import Json
+
 from .config_layer import ConfigLayer, LayerKind
 from .config_table import ConfigTable
 from .project import (
@@ -30,6 +32,7 @@ SYSTEM_CONFIG: Final = Path("/etc/codex/config.toml")
 """What whoever runs the machine says for all users of it."""
 
 _PROJECT_FOLDER: Final = ".codex"
+_RULES: Final = "rules"
 _MARKERS: Final = "project_root_markers"
 
 
@@ -43,6 +46,9 @@ class FoundLayers:
         base: Those without a profile, lowest first, as they are in their places.
         folders: Of the project, its root first, links resolved.
         project_folders: Each ``.codex`` folder of the project, trusted or not.
+        rule_folders:
+            Where rules about commands are besides those of the home: of the system, and of
+            the project's folders that are trusted.
         markers: What the root of the project was looked for by.
         warnings: A line for each thing the user should know.
     """
@@ -51,25 +57,33 @@ class FoundLayers:
     base: tuple[ConfigLayer, ...]
     folders: tuple[Path, ...]
     project_folders: tuple[Path, ...]
+    rule_folders: tuple[Path, ...]
     markers: tuple[str, ...]
     warnings: tuple[str, ...]
 
 
 def find_layers(
-    home: Path, *, cwd: Path, overrides: ConfigLayer, system: Path | None
+    home: Path,
+    *,
+    cwd: Path,
+    overrides: ConfigLayer,
+    system: Path | None,
+    user: Mapping[str, Json] | None = None,
 ) -> FoundLayers:
     """
     Read all files that count; blocks while it does.
 
     The order is: the system's file, the user's, those of the project from its root
     down to *cwd*, the chosen profile as each of them has it, *overrides*.  A project's
-    files count only where the user's own file says that the project is trusted.
+    files, those of rules included, count only where the user's own file says that the
+    project is trusted.
 
     Args:
         home: Folder of the user's file.
         cwd: Where a thread is to work.
         overrides: Settings of the session.
         system: The system's file; None for none.
+        user: What to take for the contents of the user's file; None for what it holds.
 
     Raises:
         ConfigError: A file cannot be read or is no TOML; or what says which layers
@@ -79,19 +93,19 @@ def find_layers(
         Codex, ``load_config_layers_state``.  There a chosen profile goes before the
         overrides of the command line; here what is said last counts.
     """
-    user = _file(home / CONFIG_FILE, LayerKind.USER, home)
-    outer = [user, overrides]
+    own = _user_layer(home, user)
+    outer = [own, overrides]
     if system is not None:
         outer.insert(0, _file(system, LayerKind.SYSTEM, system.parent))
     markers = _read_markers(outer)
     folders = project_folders(cwd, markers)
-    trust_table = ConfigTable((user,))
+    trust_table = ConfigTable((own,))
     trust = read_trust(trust_table)
     dotted = _project_folders(folders, home)
     project, untrusted = _project_layers(dotted, folders[0], trust)
     base = (*outer[:-1], *project, overrides)
     warnings = [line for layer in base for line in misplaced_keys(layer)]
-    warnings += [_untrusted(path, folders[0], user) for path in untrusted]
+    warnings += [_untrusted(path, folders[0], own) for path in untrusted]
     chosen = _chosen_profile([without_misplaced(layer) for layer in base])
     warnings += [line for layer in chosen for line in misplaced_keys(layer)]
     ranked = (*base[:-1], *chosen, overrides)
@@ -102,9 +116,21 @@ def find_layers(
         base=base,
         folders=folders,
         project_folders=dotted,
+        rule_folders=tuple(
+            layer.folder / _RULES
+            for layer in base
+            if layer.kind in (LayerKind.SYSTEM, LayerKind.PROJECT)
+        ),
         markers=markers,
         warnings=tuple(warnings),
     )
+
+
+def _user_layer(home: Path, raw: Mapping[str, Json] | None) -> ConfigLayer:
+    path = home / CONFIG_FILE
+    if raw is None:
+        return _file(path, LayerKind.USER, home)
+    return ConfigLayer(raw=raw, source=str(path), folder=home, kind=LayerKind.USER)
 
 
 def _file(path: Path, kind: LayerKind, folder: Path) -> ConfigLayer:
@@ -129,16 +155,16 @@ def _project_folders(folders: Sequence[Path], home: Path) -> tuple[Path, ...]:
 def _project_layers(
     dotted: Sequence[Path], root: Path, trust: Mapping[str, bool]
 ) -> tuple[list[ConfigLayer], list[Path]]:
-    """Read the files that are trusted; the others are listed if nothing is said of them."""
+    """Read the files that are trusted; what others there are is listed if nothing is said."""
     layers: list[ConfigLayer] = []
     untrusted: list[Path] = []
     for folder in dotted:
-        path = folder / CONFIG_FILE
+        paths = folder / CONFIG_FILE, folder / _RULES
         decision = is_trusted(folder.parent, root, trust)
         if decision:
-            layers.append(_file(path, LayerKind.PROJECT, folder))
-        elif decision is None and os.path.lexists(path):
-            untrusted.append(path)
+            layers.append(_file(paths[0], LayerKind.PROJECT, folder))
+        elif decision is None:
+            untrusted += [path for path in paths if os.path.lexists(path)]
     return layers, untrusted
 
 

@@ -52,6 +52,7 @@ class Config:
         model_overrides: What the user knows better than the list of models.
         review_model: Model of reviews; None for the turn's own.
         skill_roots: Where skills are looked for.
+        rule_folders: Of the system and of the trusted project; see `ThreadConfig`.
         disabled_skills: Paths of the skills that are switched off.
         credential_store: Where the user's login is kept; see `open_login`.
         warnings: A line for each thing that the user should know and that hinders nothing.
@@ -84,6 +85,7 @@ class Config:
     agent_max_threads: int = AGENT_MAX_THREADS
     agent_max_depth: int = AGENT_MAX_DEPTH
     skill_roots: tuple[SkillRoot, ...] = ()
+    rule_folders: tuple[str, ...] = ()
     disabled_skills: frozenset[str] = frozenset()
     credential_store: CredentialStore = CredentialStore.FILE
     warnings: tuple[str, ...] = ()
@@ -136,5 +138,6 @@ class Config:
             agent_max_threads=self.agent_max_threads,
             agent_max_depth=self.agent_max_depth,
             skill_roots=self.skill_roots,
+            rule_folders=self.rule_folders,
             disabled_skills=self.disabled_skills,
         )

@@ -36,9 +36,7 @@ def read_model_overrides(table: ConfigTable) -> ModelOverrides:
     """
     return ModelOverrides(
         context_window=table.limit("model_context_window"),
-        auto_compact_token_limit=table.limit("model_auto_compact_token_limit"),
         supports_reasoning_summaries=table.maybe_flag("model_supports_reasoning_summaries"),
-        tool_output_token_limit=table.limit("tool_output_token_limit"),
     )
 
 

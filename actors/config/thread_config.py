@@ -82,6 +82,13 @@ def _all(container: type, member: type) -> Any:
     return validate
 
 
+def _all_absolute(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
+    paths = cast("Iterable[object]", value if isinstance(value, tuple) else (None,))
+    if not all(isinstance(path, str) and Path(path).is_absolute() for path in paths):
+        problem = f"expected a tuple of absolute paths, got {value!r}"
+        raise ConfigError(None, attribute.name, problem)
+
+
 def _from(least: int, *, optional: bool = False) -> Any:
     """Make a validator that lets only whole numbers from *least* on pass."""
 
@@ -126,7 +133,9 @@ class ThreadConfig:
         user_instructions: The user's own, such as those of an AGENTS.md.
         personality: None leaves the tone to the model.
         ephemeral: Keep no rollout; the thread is gone when it ends.
-        truncation_policy: How long tool outputs may be; None for the model's own.
+        truncation_policy:
+            How long tool outputs may be; None for the model's own.  Of a file it is
+            ``tool_output_token_limit``.
         originator: Which program starts the thread; goes into the rollout.
         cli_version: That program's version.
         collaboration_mode: Wins over `model` and `effort`; None for the default mode.
@@ -136,12 +145,19 @@ class ThreadConfig:
         compact_prompt: What asks the model for a summary; None for the house's own words.
         auto_compact_token_limit:
             Tokens of the history from which on it is compacted, from 1; never more than
-            nine tenths of the model's window.  None for the model's own limit.
+            nine tenths of the model's window.  None for the model's own limit.  Of a file
+            it is ``model_auto_compact_token_limit``.
         review_model: Model of reviews; None for that of the turn.
         agent_max_threads: Sub-agents alive at once below one root thread, from 1.
         agent_max_depth: How deep sub-agents may start sub-agents; 0 for none at all.
-        model_overrides: What is known better than the list of models, for any model.
+        model_overrides:
+            What is known better than the list of models, for any model.  The two limits
+            above are not in there.
         skill_roots: Where skills are looked for; empty for no skills at all.
+        rule_folders:
+            Folders with files of rules about commands, absolute, beside the home's own.
+            What such a rule allows runs unasked and outside of the sandbox, so name only
+            folders that the user trusts.
         disabled_skills: Paths of the ``SKILL.md`` of skills that are switched off.
 
     Raises:
@@ -202,6 +218,7 @@ class ThreadConfig:
         factory=ModelOverrides, validator=_of(ModelOverrides)
     )
     skill_roots: tuple[SkillRoot, ...] = attrs.field(default=(), validator=_all(tuple, SkillRoot))
+    rule_folders: tuple[str, ...] = attrs.field(default=(), validator=_all_absolute)
     disabled_skills: frozenset[str] = attrs.field(
         factory=frozenset[str], validator=_all(frozenset, str)
     )

@@ -19,6 +19,7 @@ from .classify import error_from_refusal
 from .errors import ConnectionFailed, ResponseStreamFailed, StreamDisconnected, UnexpectedStatus
 from .event_reader import IDLE, EventReader
 from .headers import read_rate_limits, read_request_id
+from .merged_chunks import merge_chunks
 from .provider import (
     ModelRequest,
     ProviderInfo,
@@ -68,7 +69,7 @@ def open_client() -> httpx2.AsyncClient:
     logger = logging.getLogger("httpx2")
     if logger.level == logging.NOTSET:  # it reports each request at INFO
         logger.setLevel(logging.WARNING)
-    return httpx2.AsyncClient(
+    client = httpx2.AsyncClient(
         timeout=httpx2.Timeout(None, connect=_CONNECT_PATIENCE),
         limits=httpx2.Limits(
             max_connections=None,
@@ -76,6 +77,8 @@ def open_client() -> httpx2.AsyncClient:
             keepalive_expiry=_KEPT_FOR,
         ),
     )
+    merge_chunks(client)
+    return client
 
 
 def service_url(info: ProviderInfo, credentials: Credentials | None) -> str:

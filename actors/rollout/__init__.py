@@ -55,6 +55,7 @@ from .lookup import (
     find_thread_path_by_name,
     unarchive_rollout,
 )
+from .notes import ThreadNote, ThreadNotes
 from .policy import PersistMode, persisted
 from .reader import DamagedLine, LoadedRollout, load_rollout, load_rollout_async
 from .reconstruction import (
@@ -68,6 +69,7 @@ from .reconstruction import (
     reconstruct,
 )
 from .recorder import BUFFER_LIMIT_BYTES, OnTrouble, Recorder, WriteTrouble
+from .tail import read_last_items
 from .truncation import (
     drop_last_user_turns,
     truncate_before_nth_user_message,
@@ -111,6 +113,8 @@ __all__ = [
     "SessionIndex",
     "SortKey",
     "ThreadFilter",
+    "ThreadNote",
+    "ThreadNotes",
     "ThreadsPage",
     "WriteTrouble",
     "approximate_tokens",
@@ -141,6 +145,7 @@ __all__ = [
     "parse_time",
     "parse_turn_item",
     "persisted",
+    "read_last_items",
     "reconstruct",
     "scaled",
     "search_in_words",

@@ -16,7 +16,7 @@ from messages.ids import ThreadId
 from .errors import RolloutUnreadable
 from .layout import INDEX, format_time, parse_thread_id
 
-__all__ = ["NamedThread", "SessionIndex", "find_id_by_name", "normalized_name"]
+__all__ = ["NamedThread", "SessionIndex", "append_line", "find_id_by_name", "normalized_name"]
 
 
 @attrs.frozen(kw_only=True)
@@ -76,7 +76,7 @@ class SessionIndex:
         """
         at = format_time(self.world.now())
         entry = {"id": thread_id, "thread_name": name, "updated_at": at}
-        write = partial(_append, self.path, orjson.dumps(entry) + b"\n")
+        write = partial(append_line, self.path, orjson.dumps(entry) + b"\n")
         await trio.to_thread.run_sync(write)
 
     async def name_of(self, thread_id: ThreadId) -> str | None:
@@ -101,7 +101,13 @@ async def find_id_by_name(home: Path, name: str) -> ThreadId | None:
     return next(named, None)
 
 
-def _append(path: Path, line: bytes) -> None:
+def append_line(path: Path, line: bytes) -> None:
+    """
+    Append a line to a file that other processes append to as well; blocks.
+
+    Raises:
+        RolloutUnreadable: The file cannot be written.
+    """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         fd = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o666)

@@ -13,6 +13,7 @@ from messages.ids import ThreadId
 __all__ = [
     "ARCHIVED",
     "INDEX",
+    "NOTES",
     "SESSIONS",
     "RolloutName",
     "Stamps",
@@ -29,6 +30,7 @@ __all__ = [
 SESSIONS = "sessions"
 ARCHIVED = "archived_sessions"
 INDEX = "session_index.jsonl"
+NOTES = "thread_notes.jsonl"
 
 _NAME = re.compile(
     r"rollout-(\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d)-"

@@ -1,6 +1,7 @@
 """Lists threads by their rollouts, page by page, reading only the beginning of each."""
 
 import os
+from bisect import bisect_right
 from collections.abc import Collection, Iterable, Iterator
 from enum import Enum
 from functools import partial
@@ -22,6 +23,7 @@ from .errors import RolloutUnreadable
 from .layout import (
     archived_folder,
     format_second,
+    new_rollout_path,
     parse_rollout_name,
     parse_thread_id,
     parse_time,
@@ -45,6 +47,9 @@ MAX_SCAN_FILES = 10_000
 
 INTERACTIVE_SOURCES: tuple[SessionSource, ...] = (SourceKind.CLI, SourceKind.VSCODE)
 """The programs in which a person talks to a thread."""
+
+_GREATEST = "s"
+"""Greater than the names of all rollouts."""
 
 # The session_meta is the first line; what the user said comes soon after.
 _HEAD_LINES = 10
@@ -277,10 +282,18 @@ def _ordered(
 ) -> Iterator[_Candidate]:
     """Yield what is older than the cursor, newest first."""
     folders = iter((root,)) if archived else _days(root)
-    ordered = (c for folder in folders for c in sorted(_rollouts(folder), reverse=True))
     if sort_key is SortKey.UPDATED_AT:
+        ordered = (c for folder in folders for c in _rollouts(folder))
         return _behind(cursor, sorted(_by_change(ordered), reverse=True))
-    return _behind(cursor, ordered)
+    begun = (c for folder in folders for c in _rollouts(folder, _latest_name(cursor)))
+    return _behind(cursor, begun)
+
+
+def _latest_name(cursor: Cursor | None) -> str:
+    """Return what no rollout behind the cursor has a greater name than."""
+    if cursor is None:
+        return _GREATEST
+    return new_rollout_path(Path(), cursor.time, cursor.thread_id).name.lower()
 
 
 def _behind(cursor: Cursor | None, ordered: Iterable[_Candidate]) -> Iterator[_Candidate]:
@@ -302,8 +315,16 @@ def _numbered(folder: Path) -> list[Path]:
     return [folder / name for name in sorted(names, key=int, reverse=True)]
 
 
-def _rollouts(folder: Path) -> Iterator[_Candidate]:
-    for name in _names(folder):
+def _rollouts(folder: Path, latest: str = _GREATEST) -> Iterator[_Candidate]:
+    """
+    Yield the rollouts in a folder, newest first, from this name on.
+
+    Names sort as what they say, if letters are small; so only those that are asked for
+    are read, of what may be thousands.
+    """
+    names = sorted(_names(folder), key=str.lower)
+    end = bisect_right(names, latest, key=str.lower)
+    for name in reversed(names[:end]):
         parsed = parse_rollout_name(name)
         if parsed is not None:
             yield _Candidate(parsed.time, parsed.thread_id, folder / name)

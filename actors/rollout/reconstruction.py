@@ -10,10 +10,7 @@ from messages.events import (
     ThreadRolledBack,
     TurnAborted,
     TurnAbortReason,
-    TurnComplete,
-    TurnStarted,
 )
-from messages.ids import TurnId
 from messages.items import (
     CustomToolCallOutput,
     FunctionCallOutput,
@@ -26,6 +23,7 @@ from messages.settings import TruncationMode, TruncationPolicy
 
 from .excerpt import approximate_tokens, scaled, truncate_output, truncate_text
 from .truncation import drop_last_user_turns
+from .turn_edges import unfinished_turns
 from .user_messages import is_user_message, user_text
 
 __all__ = [
@@ -58,7 +56,7 @@ _FOREIGN_SUMMARY = "Another language model started to solve this problem"
 _NO_SUMMARY = "(no summary available)"
 
 _RESPONSE_CLASSES = frozenset(get_args(ResponseItem))
-# Asking a set first, as here and below, spares the many records a row of comparisons.
+# Asking a set first spares the many records a row of comparisons.
 _KEPT_WHOLE = _RESPONSE_CLASSES - {
     CustomToolCallOutput,
     FunctionCallOutput,
@@ -66,7 +64,6 @@ _KEPT_WHOLE = _RESPONSE_CLASSES - {
     UnknownItem,
 }
 _REPLAYED = _RESPONSE_CLASSES | {CompactedItem, ThreadRolledBack}
-_TURN_EDGES = frozenset({ThreadRolledBack, TurnAborted, TurnComplete, TurnStarted})
 
 
 def is_response_item(item: RolloutItem) -> TypeGuard[ResponseItem]:
@@ -204,27 +201,9 @@ def missing_turn_ends(items: Iterable[RolloutItem]) -> tuple[TurnAborted, ...]:
     Return the ends that are missing, one for each turn that began and did not end.
 
     Whoever resumes the thread records them before anybody sees it, so that
-    every turn ends exactly once, also after a crash.  Turns before a rollback
-    marker need none: no turn runs while one is written.
+    every turn ends exactly once, also after a crash.
     """
-    unfinished: dict[TurnId, None] = {}
-    begun: set[TurnId | None] = set()
-    for item in items:
-        if type(item) not in _TURN_EDGES:
-            continue
-        match item:
-            case TurnStarted(turn_id=turn_id):
-                begun.add(turn_id)
-                unfinished[turn_id] = None
-            case TurnComplete(turn_id=turn_id) | TurnAborted(turn_id=turn_id):
-                if turn_id in begun:
-                    unfinished.pop(turn_id or TurnId(""), None)
-                elif unfinished:  # old files lack ids, and Codex's reviews end with another one
-                    unfinished.popitem()
-            case ThreadRolledBack():
-                unfinished.clear()
-            case _:  # nothing else begins or ends a turn
-                pass
     return tuple(
-        TurnAborted(reason=TurnAbortReason.INTERRUPTED, turn_id=turn_id) for turn_id in unfinished
+        TurnAborted(reason=TurnAbortReason.INTERRUPTED, turn_id=turn_id)
+        for turn_id in unfinished_turns(items)
     )

@@ -151,9 +151,27 @@ class Recorder:
             self._scheduled = True
             self._writer.write_soon(self)
 
+    @property
+    def is_waiting(self) -> bool:
+        """Whether something waits for the writer task."""
+        return self._scheduled and self._file.waiting_bytes > 0
+
+    def write_early(self) -> None:
+        """
+        Write what waits for the writer task; nothing while the disk refuses.
+
+        For whoever tells others of what was recorded: what they know must not be lost
+        with this process.
+        """
+        if self.is_waiting:
+            self._write()
+
     def write_now(self) -> None:
         """Write what waits, if there is a file; for the writer task."""
         self._scheduled = False
+        self._write()
+
+    def _write(self) -> None:
         if not self._file.is_open:
             return
         try:

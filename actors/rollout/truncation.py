@@ -7,6 +7,7 @@ from messages.events import ThreadRolledBack
 from messages.items import ResponseItem
 from messages.rollout import RolloutItem
 
+from .turn_edges import unfinished_turns
 from .user_messages import is_user_message
 
 __all__ = [
@@ -41,15 +42,26 @@ def truncate_before_nth_user_message(
 
     Counts from 0, and only user messages that were not rolled back.  Rolled
     back items before the cut stay, with their marker, so that the result
-    replays to the right history.  Empty if there is no *n*-th message.
+    replays to the right history.  Of the turn that the message begins nothing
+    is left; of one that it joined, what came before.  Empty if there is no
+    *n*-th message.
 
     Source:
-        Codex, ``rollout/truncation.rs``.
+        Codex, ``rollout/truncation.rs``; there the start of the turn is left, and
+        with it an empty turn that never ends.
     """
     if n is None:
         return items
     positions = user_message_positions(items)
-    return items[: positions[n]] if n < len(positions) else ()
+    return items[: _turn_start(items, positions[n])] if n < len(positions) else ()
+
+
+def _turn_start(items: tuple[RolloutItem, ...], position: int) -> int:
+    """Find where the turn starts that the user message there begins, as far as it is told."""
+    starts = unfinished_turns(items[:position]).values()
+    start = max(starts, default=position)
+    joined = any(map(is_user_message, items[start:position]))
+    return position if joined else start
 
 
 def drop_last_user_turns(history: list[T], count: int) -> None:

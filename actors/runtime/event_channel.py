@@ -1,6 +1,7 @@
 """One bounded ring of events, and any number of readers at their own pace."""
 
 import types
+from collections.abc import Callable
 from typing import Generic, Self, TypeVar
 
 import attrs
@@ -70,35 +71,50 @@ class _Ring(Generic[T]):
 
     Attributes:
         capacity: Room, in events.
-        first_seq: Number of the first event ever.
+        first_seq: Number of the first event ever, or since all were forgotten.
         next_seq: Number of the next event.
         events:
             The last events.  Invariant: the event numbered s is at
             (s - first_seq) % capacity, for next_seq - len(events) <= s < next_seq.
+            (What is forgotten was before first_seq.)
         parked:
             Tasks that have read everything and sleep; None if there are none.
             A dict because it keeps order and forgets a cancelled task at once.
         subscriptions: How many were made and not closed.
         closed: Whether nothing more will come.
+        keeps_read: Whether events stay when all subscriptions have read them.
+        before_read: See `EventChannel.before_read`; None when there is nothing to do.
     """
 
     capacity: int
     first_seq: int
     next_seq: int
+    keeps_read: bool
     events: list[T] = attrs.field(factory=list[T], init=False)
     parked: dict[Task, None] | None = attrs.field(default=None, init=False)
     subscriptions: int = attrs.field(default=0, init=False)
     closed: bool = attrs.field(default=False, init=False)
+    before_read: Callable[[], None] | None = attrs.field(default=None, init=False)
 
     @property
     def oldest_seq(self) -> int:
         return self.next_seq - len(self.events)
+
+    def prepare(self) -> None:
+        """Do what is to be done before anything is read."""
+        before, self.before_read = self.before_read, None
+        if before is not None:
+            before()
 
     def park(self, task: Task) -> None:
         if self.parked is None:
             self.parked = {task: None}
         else:
             self.parked[task] = None
+        # Who parks has read everything.
+        if not self.keeps_read and len(self.parked) == self.subscriptions:
+            self.events.clear()
+            self.first_seq = self.next_seq
 
     def unpark(self, task: Task | None) -> bool:
         """Forget *task*; return whether it was parked."""
@@ -128,7 +144,9 @@ class EventChannel(Generic[T]):
 
     __slots__ = ("_ring",)
 
-    def __init__(self, *, capacity: int = 1024, first_seq: int = 1) -> None:
+    def __init__(
+        self, *, capacity: int = 1024, first_seq: int = 1, keeps_read: bool = True
+    ) -> None:
         """
         Make an empty channel.
 
@@ -141,6 +159,9 @@ class EventChannel(Generic[T]):
                 Number of the first event.  An actor that was restarted passes
                 the next number of its predecessor, so that its clients see one
                 numbering.
+            keeps_read:
+                Whether events stay in the ring, for later subscribers, when all
+                subscriptions have read them.  If not, an idle channel is empty.
 
         Raises:
             ValueError: One of them is below 1.
@@ -150,7 +171,7 @@ class EventChannel(Generic[T]):
                 f"an event channel needs capacity and first_seq from 1, "
                 f"not {capacity!r} and {first_seq!r}"
             )
-        self._ring = _Ring[T](capacity, first_seq, first_seq)
+        self._ring = _Ring[T](capacity, first_seq, first_seq, keeps_read)
 
     @property
     def capacity(self) -> int:
@@ -199,6 +220,16 @@ class EventChannel(Generic[T]):
         if ring.parked:
             ring.wake_all()
         return seq
+
+    def before_read(self, action: Callable[[], None]) -> None:
+        """
+        Do something once, before any subscription gets another event.
+
+        For what has to be so when others learn of an event, and is cheaper done once
+        for all that were published in a row.  It takes the place of what is not done yet;
+        it may publish, and must neither wait nor raise.
+        """
+        self._ring.before_read = action
 
     def subscribe(self, *, from_seq: int | None = None) -> "Subscription[T]":
         """
@@ -305,6 +336,8 @@ class Subscription(Generic[T]):
         else:
             self._streak = 0
             await trio.lowlevel.checkpoint()
+        if ring.before_read is not None:
+            ring.prepare()
         seq = self._cursor
         if seq < ring.next_seq - len(ring.events):
             return self._skip_lost()
@@ -330,6 +363,8 @@ class Subscription(Generic[T]):
             if ring.closed:
                 raise ChannelClosed("event channel")
             raise trio.WouldBlock
+        if ring.before_read is not None:
+            ring.prepare()
         if seq < ring.next_seq - len(ring.events):
             return self._skip_lost()
         self._streak += 1
@@ -400,6 +435,8 @@ class Subscription(Generic[T]):
 
     def _take_all(self) -> list[T | Lagged]:
         ring = self._ring
+        if ring.before_read is not None:
+            ring.prepare()
         taken: list[T | Lagged] = []
         if self._cursor < ring.oldest_seq:
             taken.append(self._skip_lost())
@@ -429,6 +466,8 @@ class Subscription(Generic[T]):
         else:
             self._streak = 0
             await trio.lowlevel.checkpoint()
+        if ring.before_read is not None:
+            ring.prepare()
         seq = self._cursor
         if seq < ring.next_seq - len(ring.events):
             return self._skip_lost()

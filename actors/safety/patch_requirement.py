@@ -1,6 +1,6 @@
 """Whether a patch may be applied, must be asked for, or may not be applied."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from messages.settings import AskForApproval, SandboxPolicy, UnknownSandbox
 
@@ -17,6 +17,7 @@ def patch_requirement(
     policy: SandboxPolicy,
     cwd: str,
     environ: Mapping[str, str],
+    guarded: Collection[str] = (),
 ) -> Requirement:
     """
     Decide what a patch needs before it may be applied; blocks shortly.
@@ -34,6 +35,7 @@ def patch_requirement(
     Args:
         paths: Each file it touches and where it moves one to, absolute.
         cwd: The working directory that the policy is about: the turn's.
+        guarded: Folders of rules; see `writable_roots`.
 
     Source:
         Codex, ``assess_patch_safety``, which takes paths by their letters, and lets a
@@ -41,7 +43,9 @@ def patch_requirement(
     """
     if isinstance(policy, UnknownSandbox):
         return Forbidden(unknown_policy_text(policy))
-    inside = all(may_write(path, policy, cwd=cwd, environ=environ) for path in paths)
+    inside = all(
+        may_write(path, policy, cwd=cwd, environ=environ, guarded=guarded) for path in paths
+    )
     if approval is AskForApproval.UNTRUSTED:
         return Ask(bypass=not inside)
     if inside:

@@ -110,10 +110,6 @@ class RuleBook:
             found.extend((rule, words) for rule in self._restricting(words))
         return self._match(found, tuple(map(bool, allowing)))
 
-    def with_prefix(self, words: Sequence[str]) -> "RuleBook":
-        """Return a book that allows commands that begin with these words, too."""
-        return attrs.evolve(self, rules=(*self.rules, PrefixRule(tuple((w,) for w in words))))
-
     def allowed_prefixes(self) -> tuple[Words, ...]:
         """
         List the beginnings of commands that are allowed, sorted; the first 200 of them.

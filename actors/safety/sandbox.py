@@ -4,7 +4,7 @@ import functools
 import os
 import stat
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final, TypeAlias
 
@@ -186,6 +186,7 @@ def confine(
     cwd: str,
     workdir: str,
     environ: Mapping[str, str],
+    guarded: Collection[str] = (),
     tty: bool = False,
 ) -> tuple[str, ...]:
     """
@@ -207,6 +208,7 @@ def confine(
             the model chose for a command, or it could choose what it may write.
         workdir: Where the command runs, absolute.
         environ: Of commands; see `writable_roots`.
+        guarded: Folders of rules; see there, too.
         tty: Whether it gets a terminal, where interrupts may be typed.
 
     What is not held back: connecting to a process
@@ -217,7 +219,7 @@ def confine(
         Codex, ``linux-sandbox``; there missing files stay behind as empty ones, and
         sockets of daemons are closed by a system call filter.
     """
-    roots = writable_roots(policy, cwd=cwd, environ=environ) or ()
+    roots = writable_roots(policy, cwd=cwd, environ=environ, guarded=guarded) or ()
     layers = sorted(_layers(roots))
     held = [word for _, _, words in layers for word in words]
     network = isinstance(policy, WorkspaceWrite) and policy.network_access

@@ -1,8 +1,9 @@
 """Where a sandbox policy lets commands and patches write."""
 
+import contextlib
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Final, assert_never
 
@@ -48,7 +49,11 @@ class WritableRoot:
 
 
 def writable_roots(
-    policy: SandboxPolicy, *, cwd: str, environ: Mapping[str, str]
+    policy: SandboxPolicy,
+    *,
+    cwd: str,
+    environ: Mapping[str, str],
+    guarded: Collection[str] = (),
 ) -> tuple[WritableRoot, ...] | None:
     """
     List where may be written, sorted; blocks shortly.
@@ -58,6 +63,9 @@ def writable_roots(
             The working directory that the policy is about: the turn's.  Never one that
             the model chose for a command, or it could choose what it may write.
         environ: Of commands; ``TMPDIR`` is writable, the home folders of settings are not.
+        guarded:
+            Folders of rules, absolute; neither they nor the folders around them are
+            writable, nor the files that links in them lead to.
 
     Returns:
         None for everywhere; empty for nowhere.  What does not exist is left out.
@@ -71,12 +79,19 @@ def writable_roots(
             named = (path for path in _named(policy, cwd, environ) if "\0" not in path)
             found = set(map(os.path.realpath, named))
             paths = sorted(path for path in found if _counts(path))
-            return tuple(WritableRoot(path, _protected(path, environ)) for path in paths)
+            return tuple(WritableRoot(path, _protected(path, environ, guarded)) for path in paths)
         case _:
             assert_never(policy)
 
 
-def may_write(path: str, policy: SandboxPolicy, *, cwd: str, environ: Mapping[str, str]) -> bool:
+def may_write(
+    path: str,
+    policy: SandboxPolicy,
+    *,
+    cwd: str,
+    environ: Mapping[str, str],
+    guarded: Collection[str] = (),
+) -> bool:
     """
     Whether the policy lets this path be written, created or removed; blocks shortly.
 
@@ -84,12 +99,12 @@ def may_write(path: str, policy: SandboxPolicy, *, cwd: str, environ: Mapping[st
 
     Args:
         path: Absolute; a relative one starts at *cwd*.
-        cwd: See `writable_roots`.
+        cwd, guarded: See `writable_roots`.
 
     Source:
         Codex, ``is_write_patch_constrained_to_writable_paths``, which does not look at links.
     """
-    roots = writable_roots(policy, cwd=cwd, environ=environ)
+    roots = writable_roots(policy, cwd=cwd, environ=environ, guarded=guarded)
     if roots is None:
         return True
     full = os.path.join(cwd, path)  # noqa: PTH118 -- text in, text out
@@ -124,11 +139,12 @@ def _counts(path: str) -> bool:
     return os.path.lexists(path) and not is_below(path, "/proc")
 
 
-def _protected(root: str, environ: Mapping[str, str]) -> tuple[str, ...]:
+def _protected(root: str, environ: Mapping[str, str], guarded: Collection[str]) -> tuple[str, ...]:
     if not Path(root).is_dir():
         return ()
     entries = [f"{root.rstrip('/')}/{name}" for name in _PROTECTED]
     found = [*entries, *_git_folders(entries[0]), *_homes(environ)]
+    found += _rules(root, guarded)
     found += [os.path.realpath(path) for path in found if os.path.islink(path)]  # noqa: PTH114
     return tuple(sorted({path for path in found if path != root and is_below(path, root)}))
 
@@ -164,6 +180,19 @@ def _homes(environ: Mapping[str, str]) -> Iterator[str]:
     if environ.get("HOME", "").startswith("/"):
         for name in (".codex", ".treadle"):
             yield os.path.realpath(Path(environ["HOME"], name))
+
+
+def _rules(root: str, folders: Iterable[str]) -> Iterator[str]:
+    """List what rules depend on: what is around their folders, and where links lead."""
+    for folder in folders:
+        around, name = os.path.split(folder)
+        for place in (around, os.path.realpath(around)):
+            # A root that lies in there is writable but for the folder itself.
+            yield place if place != root and is_below(place, root) else f"{place}/{name}"
+        if os.path.islink(folder):  # noqa: PTH114 -- never raises
+            yield os.path.realpath(folder)
+        with contextlib.suppress(OSError), os.scandir(folder) as entries:
+            yield from (os.path.realpath(e.path) for e in entries if e.is_symlink())
 
 
 def _is_writable(path: str, roots: tuple[WritableRoot, ...]) -> bool:

@@ -96,7 +96,8 @@ async def open_supervisor(
         provider.find_info = catalog.model_info
         provider.on_models_etag = catalog.heard_etag
     skills = SkillsCache()
-    await trio.to_thread.run_sync(_check_home, home)
+    # A few looks at folders: not worth an OS thread, with which a worker would start later.
+    _check_home(home)
     with _bare_errors():
         async with (
             open_launcher(),
@@ -187,7 +188,7 @@ def _lone(error: BaseException) -> BaseException | None:
 
 
 def _check_home(home: Path) -> None:
-    """Check what can be checked without making anything; for an OS thread."""
+    """Check what can be checked without making anything."""
     for folder in (home, sessions_folder(home)):
         try:
             _check_folder(home, folder)

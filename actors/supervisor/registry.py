@@ -19,6 +19,7 @@ from actors.rollout import (
     PersistMode,
     ResumedHistory,
     load_rollout_async,
+    parse_thread_id,
     truncate_before_nth_user_message,
 )
 from actors.runtime import (
@@ -115,6 +116,7 @@ class Supervisor:
         *,
         dynamic_tools: Iterable[DynamicToolSpec] = (),
         persist_extended_history: bool = False,
+        thread_id: ThreadId | None = None,
     ) -> NewThread:
         """
         Start a new conversation; touches no disk, network or process (P14).
@@ -122,8 +124,13 @@ class Supervisor:
         Args:
             dynamic_tools: Tools that the client runs itself.
             persist_extended_history: Whether tool results and errors are recorded too.
+            thread_id:
+                The id of a thread that had begun elsewhere, and of which nothing was
+                recorded; the caller knows that.  None for a new one.
 
         Raises:
+            ValueError: The given id is none.
+            ThreadAlreadyLoaded: The given id is that of a live thread.
             DynamicToolInvalid: A tool's name or schema is not possible.
             SupervisorStopped: The block of `open_supervisor` was left.
             ThreadClosed: It was told to end while it was starting.
@@ -131,6 +138,8 @@ class Supervisor:
         Cancellation:
             No thread was started.
         """
+        if thread_id is not None and parse_thread_id(thread_id) != thread_id:
+            raise ValueError(f"expected a UUID in lower case with hyphens, got {thread_id!r}")
         return await self._start(
             ThreadStart(
                 config=config,
@@ -138,6 +147,7 @@ class Supervisor:
                 origin=ThreadOrigin.START,
                 dynamic_tools=tuple(dynamic_tools),
                 mode=_mode(extended=persist_extended_history),
+                thread_id=thread_id,
             )
         )
 

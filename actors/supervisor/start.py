@@ -8,7 +8,7 @@ import attrs
 from actors.config import ThreadConfig
 from actors.rollout import InitialHistory, PersistMode, ResumedHistory, new_rollout_path
 from actors.thread import ThreadBlueprint, ThreadServices, settings_from_config
-from actors.tools import DynamicToolInvalid, validate_dynamic_tools
+from actors.tools import usable_dynamic_tools, validate_dynamic_tools
 from messages.ids import ThreadId
 from messages.settings import DynamicToolSpec, SessionSource
 
@@ -29,6 +29,7 @@ class ThreadStart:
         dynamic_tools: Of the client that starts it; empty for those of the history.
         source: Noted in a new rollout; None for the supervisor's own.
         tie: To its parent, used once; None for a root thread.
+        thread_id: Which id a thread without a past gets; None for a new one.
     """
 
     config: ThreadConfig
@@ -38,13 +39,14 @@ class ThreadStart:
     mode: PersistMode = PersistMode.LIMITED
     source: SessionSource | None = None
     tie: Tie | None = None
+    thread_id: ThreadId | None = None
 
 
 def blueprint_of(
     start: ThreadStart, services: ThreadServices, home: Path, source: SessionSource
 ) -> ThreadBlueprint:
     """
-    Work out what makes this thread, with a new id unless it is resumed.
+    Work out what makes this thread, with a new id unless it is resumed or was given one.
 
     Args:
         home: Where its rollout will be.
@@ -58,7 +60,7 @@ def blueprint_of(
     if isinstance(history, ResumedHistory):
         thread_id, path = history.thread_id, history.path
     else:
-        thread_id = ThreadId(world.new_id())
+        thread_id = start.thread_id or ThreadId(world.new_id())
         path = new_rollout_path(home, world.now(), thread_id)
     tools = _checked(services, start.dynamic_tools) or _usable(services, history.dynamic_tools)
     return ThreadBlueprint(
@@ -88,10 +90,9 @@ def _usable(
     services: ThreadServices, recorded: tuple[DynamicToolSpec, ...]
 ) -> tuple[DynamicToolSpec, ...]:
     """Leave out recorded tools that cannot be used here, such as another ``shell``."""
-    usable: tuple[DynamicToolSpec, ...] = ()
-    for tool in recorded:
-        try:
-            usable = _checked(services, (*usable, tool))
-        except DynamicToolInvalid as problem:
-            _log.warning("a recorded tool is left out: %s", problem)
+    if not recorded:
+        return ()
+    usable, problems = usable_dynamic_tools(recorded, services.tools.reserved_names)
+    for problem in problems:
+        _log.warning("a recorded tool is left out: %s", problem)
     return usable

@@ -292,10 +292,11 @@ class ThreadActor:
         if not questions.is_open(key, *kinds):
             message = f"no such question with id {key!r} is open; it was answered or withdrawn"
             self._session.ports.refuse(submission_id, message, CodexErrorCode.BAD_REQUEST)
-        elif value is ReviewDecisionKind.ABORT:
+            return
+        # Also what stops the turn is an answer: whoever asked tells that it was declined.
+        questions.answer(key, value)
+        if value is ReviewDecisionKind.ABORT:
             self._turns.interrupt()
-        else:
-            questions.answer(key, value)
 
     # The history and the name -------------------------------------------
 

@@ -8,7 +8,15 @@ import trio
 
 from actors.rollout import Recorder, RolloutError, RolloutFull
 from messages.errors import EncodeError
-from messages.events import EventMsg, RawResponseItem, WarningEvent
+from messages.events import (
+    AgentMessageContentDelta,
+    EventMsg,
+    ExecCommandOutputDelta,
+    RawResponseItem,
+    ReasoningContentDelta,
+    ReasoningRawContentDelta,
+    WarningEvent,
+)
 from messages.ids import SubmissionId
 from messages.items import ResponseItem
 from messages.rollout import RolloutItem
@@ -26,6 +34,16 @@ _log = logging.getLogger("actors")
 START: Final = SubmissionId("")
 """The submission id of whatever no client's submission caused."""
 
+_PIECES: Final[frozenset[type[EventMsg]]] = frozenset(
+    {
+        AgentMessageContentDelta,
+        ExecCommandOutputDelta,
+        ReasoningContentDelta,
+        ReasoningRawContentDelta,
+    }
+)
+"""Most events of a turn: nothing of them, nor of their older forms, is kept by any policy."""
+
 T = TypeVar("T", bound=RolloutItem)
 
 
@@ -34,8 +52,9 @@ class Outlet:
     """
     Writes and publishes for one life of a thread.
 
-    Invariant: whatever is both persisted and published is handed to the recorder
-    first, so that a reader never knows more than the file will.
+    Invariant: whatever is both persisted and published is written first, so that a
+    reader never knows more than the file does.  A rollout that is not on disk yet, and
+    one that cannot be written, hold it in memory.
     """
 
     ports: ThreadPorts
@@ -46,11 +65,19 @@ class Outlet:
     def emit(self, submission_id: SubmissionId, msg: EventMsg) -> None:
         """Persist an event as policy says, and publish it with its older forms."""
         tell = self.ports.tell
-        for event in self.store((msg, *legacy_events(msg))):
+        if msg.__class__ in _PIECES:
+            tell(submission_id, msg)
+            for event in legacy_events(msg):
+                tell(submission_id, event)
+            return
+        told = self.store((msg, *legacy_events(msg)))
+        self._settle()
+        for event in told:
             tell(submission_id, event)
 
     def publish(self, submission_id: SubmissionId, msg: EventMsg) -> None:
         """Publish an event that is already stored, or that never is."""
+        self._settle()
         self.ports.tell(submission_id, msg)
 
     def record(
@@ -71,6 +98,7 @@ class Outlet:
         items = cleaned(items) if self.recorder is None else _record(self.recorder, items)
         self.history.record(items)
         if raw:
+            self._settle()
             for item in items:
                 self.ports.tell(submission_id, RawResponseItem(item=item))
 
@@ -114,6 +142,11 @@ class Outlet:
         """
         if self.recorder is not None:
             _record(self.recorder, items)
+
+    def _settle(self) -> None:
+        """See to it that what waits is written before anybody reads of it."""
+        if self.recorder is not None and self.recorder.is_waiting:
+            self.ports.channel.before_read(self.recorder.write_early)
 
     async def persist(self) -> None:
         """

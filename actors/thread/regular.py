@@ -8,12 +8,13 @@ import trio
 from actors.models import InvalidImage
 from actors.rollout import RolloutFull, parse_turn_item
 from actors.tools import Toolbox
-from messages.content import UserInputItem
+from messages.content import ImageInput, UserInputItem
 from messages.events import CodexErrorCode, ItemCompleted, ItemStarted, TurnDiff
 from messages.ids import SubmissionId
 from messages.items import Message
 from messages.turn_items import UserMessageItem
 
+from .approved_prefixes import ApprovedPrefixes
 from .clean_text import cleaned
 from .compaction import Compactor
 from .errors import TurnFailed
@@ -40,6 +41,7 @@ async def converse(
     toolbox: Toolbox,
     skills: SkillUse,
     *,
+    prefixes: ApprovedPrefixes,
     compactor: Compactor,
     downshift: Compactor | None = None,
 ) -> None:
@@ -47,6 +49,7 @@ async def converse(
     Talk with the model until it asks for nothing more.
 
     Args:
+        prefixes: Tells the model which commands it need not ask for.
         compactor: Compacts before the first request and between two of them, when due.
         downshift:
             Compacts with the model before, because the history does not fit the present
@@ -70,6 +73,7 @@ async def converse(
         with trio.move_on_after(_RECORDING_PATIENCE, shield=True):
             await _record_input(turn, outlet, turn.input, new_id)
         raise
+    await prefixes.introduce(turn)
     known = await skills.introduce(turn)
     await _record_input(turn, outlet, turn.input, new_id)
     if known is not None:
@@ -137,7 +141,10 @@ def _record_message(
     """Record what a tool or a command of the user's puts before the model."""
     outlet.record(SubmissionId(turn.id), (message,))
     item = parse_turn_item(message, new_id)
-    if isinstance(item, UserMessageItem):  # others are no business of clients
+    # An image that is attached is shown; a note for the model is no business of clients.
+    if isinstance(item, UserMessageItem) and any(
+        isinstance(part, ImageInput) for part in item.content
+    ):
         _show(turn, outlet, item)
 
 

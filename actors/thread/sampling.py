@@ -57,6 +57,7 @@ class Sampler:
     # Invariant: holds the calls of the running attempt, so that whoever stops the
     # turn can answer them; None between attempts.
     running: ToolCalls | None = None
+    # The running attempt, or the one that failed and is not repeated yet.
     attempt: Attempt | None = None
 
     def __attrs_post_init__(self) -> None:
@@ -85,7 +86,9 @@ class Sampler:
 
     def abandon(self) -> None:
         """
-        Record what a stopped request leaves: finished items, and an answer to each call.
+        Record what a request leaves that is stopped, or failed and is not repeated.
+
+        That is finished items, and an answer to each call.
 
         Whatever still runs of the request counts for nothing from now on.
 
@@ -114,7 +117,10 @@ class Sampler:
         if self.attempt is not attempt:
             # A provider or tool that did not stop in time: the turn has ended without us.
             await trio.sleep_forever()  # in a cancelled scope, so not for long
-        self.attempt = None
+        if failure is None:
+            self.attempt = None
+        # Else it stays until the next attempt: if there is none, `abandon` records what
+        # clients saw of it.
         self._record_outputs()
         calls.check()
         if failure is not None:

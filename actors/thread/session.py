@@ -70,6 +70,7 @@ class Session:
                 environment_policy=config.environment_policy,
                 mcp_servers=config.mcp_servers,
                 dynamic_tools=self.blueprint.dynamic_tools,
+                rule_folders=config.rule_folders,
             )
         return self._toolbox
 

@@ -1,6 +1,6 @@
 """From the model's stream to events, staged items and running tools."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 import attrs
 
@@ -23,7 +23,6 @@ from messages import events
 from messages.events import EventMsg, ItemCompleted, ItemStarted
 from messages.ids import SubmissionId
 from messages.items import ResponseItem
-from messages.rollout import RolloutItem
 from messages.settings import ModeKind
 from messages.turn_items import (
     AgentMessageItem,
@@ -34,7 +33,6 @@ from messages.turn_items import (
 
 from .calls import ToolCalls
 from .clean_text import cleaned
-from .legacy import legacy_events
 from .outlet import Outlet
 from .plan_messages import PlanMessages
 from .settings import TurnContext
@@ -43,21 +41,14 @@ __all__ = ["Attempt"]
 
 
 @attrs.define(eq=False)
-class _Staged:
-    """A finished item that is not recorded yet, with the persisted events before it."""
-
-    told: tuple[RolloutItem, ...]
-    item: ResponseItem
-
-
-@attrs.define(eq=False)
 class Attempt:
     """
     One attempt at a model request.
 
-    Finished items are shown to clients at once, but recorded only when the
-    response is complete or calls a tool: a response that breaks off leaves
-    nothing behind that its repetition would say again (L19).  In Plan mode clients
+    Finished items are shown to clients at once, and what clients were shown is recorded
+    with it.  For the model they are recorded only when the response is complete, calls
+    a tool or is not repeated: one that breaks off leaves nothing behind that its
+    repetition would say again (L19).  In Plan mode clients
     see a message without the plan in it, which is an item of its own, while the
     message is recorded as the model wrote it.
 
@@ -77,7 +68,8 @@ class Attempt:
     _active: TurnItem | None = attrs.field(default=None, init=False)
     # Ids that clients know from an ItemStarted, until they get the ItemCompleted.
     _announced: set[str] = attrs.field(factory=set[str], init=False)
-    _staged: list[_Staged] = attrs.field(factory=list[_Staged], init=False)
+    # Finished items that are not recorded for the model yet.
+    _staged: list[ResponseItem] = attrs.field(factory=list[ResponseItem], init=False)
     # What makes the events of agent messages in Plan mode; None in other modes.
     _plans: PlanMessages | None = attrs.field(default=None, init=False)
 
@@ -116,9 +108,8 @@ class Attempt:
             RolloutFull: See `Outlet.record`.
         """
         staged, self._staged = self._staged, []
-        for entry in staged:
-            self._outlet.store(entry.told)
-            self._outlet.record(self._id, (entry.item,))
+        for item in staged:
+            self._outlet.record(self._id, (item,))
 
     @property
     def _id(self) -> SubmissionId:
@@ -172,40 +163,30 @@ class Attempt:
             self._outlet.record(self._id, (item,))
             self._calls.start(call)
             return
-        self._staged.append(_Staged(self._show(item), item))
+        self._show(item)
+        self._staged.append(item)
 
-    def _show(self, item: ResponseItem) -> tuple[RolloutItem, ...]:
+    def _show(self, item: ResponseItem) -> None:
         turn_item = self._visible(item)
         if turn_item is None:
-            return ()
+            return
         turn_item, known = self._as_announced(turn_item)
         if self._plans is not None and isinstance(turn_item, AgentMessageItem):
-            return self._show_planned(self._plans.finish(turn_item))
+            for msg in self._plans.finish(turn_item):
+                self._tell_end(msg)
+            return
         if not known:
             self._tell(self._started(turn_item))
-        return self._complete_item(
+        self._tell_end(
             ItemCompleted(
                 thread_id=self._context.thread_id, turn_id=self._context.turn_id, item=turn_item
             )
         )
 
-    def _show_planned(self, msgs: Iterable[EventMsg]) -> tuple[RolloutItem, ...]:
-        told: list[RolloutItem] = []
-        for msg in msgs:
-            if isinstance(msg, ItemCompleted):
-                told.extend(self._complete_item(msg))
-            else:
-                self._tell(msg)
-        return tuple(told)
-
-    def _complete_item(self, done: ItemCompleted) -> tuple[RolloutItem, ...]:
-        """Publish the end of an item; give back what of it is to be stored with the item."""
-        if isinstance(done.item, AgentMessageItem):
-            self.last_message = "".join(part.text for part in done.item.content) or None
-        told = (done, *legacy_events(done))
-        for msg in told:
-            self._outlet.publish(self._id, msg)
-        return told
+    def _tell_end(self, msg: EventMsg) -> None:
+        if isinstance(msg, ItemCompleted) and isinstance(msg.item, AgentMessageItem):
+            self.last_message = "".join(part.text for part in msg.item.content) or None
+        self._tell(msg)
 
     def _as_announced(self, item: TurnItem) -> tuple[TurnItem, bool]:
         """Give a finished item the id it was announced with; say whether it was."""

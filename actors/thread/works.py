@@ -4,6 +4,7 @@ import attrs
 
 from messages.ops import ReviewRequest
 
+from .approved_prefixes import ApprovedPrefixes
 from .compaction import COMPACTION_PROMPT, Compactor, compaction_limit
 from .jobs import Jobs
 from .regular import converse
@@ -25,6 +26,10 @@ class Works:
     _session: Session
     _jobs: Jobs
     _skills: SkillUse
+    _prefixes: ApprovedPrefixes = attrs.field(
+        default=attrs.Factory(lambda self: ApprovedPrefixes(self._session), takes_self=True),
+        init=False,
+    )
 
     def tools(self, turn: Turn) -> TurnTools:
         """Build what the tools of a turn see of it."""
@@ -52,6 +57,7 @@ class Works:
             self._session.outlet,
             self._session.toolbox,
             self._skills,
+            prefixes=self._prefixes,
             compactor=self._compactor(turn.context),
             downshift=self._downshift(turn.context),
         )
@@ -71,7 +77,7 @@ class Works:
             outlet=session.outlet,
             provider=session.services.provider,
             world=session.services.world,
-            known=self._skills.context,
+            known=(*self._prefixes.context, *self._skills.context),
             prompt=config.compact_prompt or COMPACTION_PROMPT,
             limit=compaction_limit(context, config.auto_compact_token_limit),
         )

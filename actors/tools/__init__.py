@@ -2,12 +2,12 @@
 
 from .agents import AgentControl, AgentError
 from .builtin import ToolParts, builtin_tools
-from .dynamic import DynamicTool, validate_dynamic_tools
+from .dynamic import DynamicTool, usable_dynamic_tools, validate_dynamic_tools
 from .errors import DynamicToolInvalid, FatalToolError, SpawnError, ToolError, ToolsError
 from .mcp import RequiredServersFailed, open_mcp_pool
 from .process import ProcessResult, open_launcher, run_process
 from .router import RequestTools, ToolRouter
-from .rules_source import RulesSource
+from .rules_source import RulesSource, show_prefix
 from .sandbox_probe import SandboxProbe
 from .shell import ShellTool, shell_tools
 from .tool import (
@@ -58,5 +58,7 @@ __all__ = [
     "run_process",
     "run_user_shell",
     "shell_tools",
+    "show_prefix",
+    "usable_dynamic_tools",
     "validate_dynamic_tools",
 ]

@@ -215,6 +215,8 @@ class CommandGate:
             # Not the command's own: the model chooses that.
             cwd=context.cwd,
             environ=self._environ(context),
+            # Rules must not be written by what they are for.
+            guarded=self.rules.folders,
         )
         requirement = await self._requirement(request, context, room)
         if isinstance(requirement, Forbidden):
@@ -235,8 +237,6 @@ class CommandGate:
         variables = command_environment(self.environ, self.environment_policy, context)
         if "CODEX_HOME" in self.environ:
             variables["CODEX_HOME"] = self.environ["CODEX_HOME"]
-        # Rules must not be written by what they are for, whatever the command knows of them.
-        variables["TREADLE_HOME"] = str(self.rules.home.absolute())
         return variables
 
     async def _requirement(
@@ -323,6 +323,7 @@ class _Room:
     tool: SandboxTool
     cwd: str
     environ: Mapping[str, str] = attrs.field(repr=False)
+    guarded: tuple[str, ...]
 
     async def wrap(self, request: CommandRequest) -> Launch:
         """Put it into a sandbox; refuse it where there is none."""
@@ -339,6 +340,7 @@ class _Room:
             cwd=self.cwd,
             workdir=request.cwd,
             environ=self.environ,
+            guarded=self.guarded,
             tty=request.tty,
         )
         wrapped = await trio.to_thread.run_sync(wrap, abandon_on_cancel=True)  # looks at folders

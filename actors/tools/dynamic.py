@@ -1,7 +1,7 @@
 """Tools that the client brings along and runs itself."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final, cast
 
 import attrs
@@ -14,7 +14,7 @@ from .errors import DynamicToolInvalid
 from .tool import Offer, ToolCall, ToolContext, ToolOutput, parse_arguments
 from .tool_schema import SchemaUnsupported, sanitize_schema
 
-__all__ = ["DynamicTool", "validate_dynamic_tools"]
+__all__ = ["DynamicTool", "usable_dynamic_tools", "validate_dynamic_tools"]
 
 _NAME: Final = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 """What the Responses API takes as the name of a function."""
@@ -32,13 +32,40 @@ def validate_dynamic_tools(specs: Iterable[DynamicToolSpec], builtin_names: Iter
     Source:
         Codex checks this in its app server only, and lets a tool shadow a built-in one (L38).
     """
+    for _, problem in _checked(specs, builtin_names):
+        if problem is not None:
+            raise problem
+
+
+def usable_dynamic_tools(
+    specs: Iterable[DynamicToolSpec], builtin_names: Iterable[str]
+) -> tuple[tuple[DynamicToolSpec, ...], tuple[DynamicToolInvalid, ...]]:
+    """
+    Take the tools that can be used, and say of each of the others why it cannot.
+
+    For those of a rollout, which is older than this program.
+    """
+    usable: list[DynamicToolSpec] = []
+    problems: list[DynamicToolInvalid] = []
+    for spec, problem in _checked(specs, builtin_names):
+        if problem is None:
+            usable.append(spec)
+        else:
+            problems.append(problem)
+    return tuple(usable), tuple(problems)
+
+
+def _checked(
+    specs: Iterable[DynamicToolSpec], builtin_names: Iterable[str]
+) -> Iterator[tuple[DynamicToolSpec, DynamicToolInvalid | None]]:
+    """Go through the tools; one that cannot be used takes no name away from those behind it."""
     reserved = frozenset(builtin_names)
     seen: set[str] = set()
     for spec in specs:
         problem = _name_problem(spec.name, reserved, seen) or _schema_problem(spec.input_schema)
-        if problem is not None:
-            raise DynamicToolInvalid(spec.name, problem)
-        seen.add(spec.name)
+        if problem is None:
+            seen.add(spec.name)
+        yield spec, None if problem is None else DynamicToolInvalid(spec.name, problem)
 
 
 @attrs.frozen

@@ -4,13 +4,11 @@ import os
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import PurePath
-from typing import Final, assert_never
+from typing import Final, Protocol, assert_never
 
 from messages.tool_settings import EnvironmentPolicy, Inherit
 
-from .tool import ToolContext
-
-__all__ = ["choose_shell", "command_environment"]
+__all__ = ["ThreadVariables", "choose_shell", "command_environment"]
 
 _SHELLS: Final = ("bash", "zsh", "sh")
 
@@ -27,14 +25,29 @@ _THREAD: Final = "CODEX_THREAD_ID"
 _WILD: Final = {"*": ".*", "?": "."}
 
 
+class ThreadVariables(Protocol):
+    """What a command's variables depend on of a thread; a `ToolContext` is one."""
+
+    @property
+    def thread_id(self) -> str:
+        """The thread."""
+        ...
+
+    @property
+    def variables(self) -> Mapping[str, str]:
+        """What the user gave for this session."""
+        ...
+
+
 def command_environment(
-    environ: Mapping[str, str], policy: EnvironmentPolicy, context: ToolContext
+    environ: Mapping[str, str], policy: EnvironmentPolicy, thread: ThreadVariables | None
 ) -> dict[str, str]:
     """
     Build the variables of a command: of ours those that the policy lets through, and its own.
 
     Args:
         environ: Ours.
+        thread: Whose command it is; None for nobody's.
 
     Returns:
         Also what the user gave for this session, and the thread's id, whatever the policy says.
@@ -50,7 +63,9 @@ def command_environment(
     if policy.include_only:
         fits = _any_of(policy.include_only)
         found = {name: value for name, value in found.items() if fits.fullmatch(name)}
-    return {**found, **context.variables, _THREAD: context.thread_id}
+    if thread is None:
+        return found
+    return {**found, **thread.variables, _THREAD: thread.thread_id}
 
 
 def choose_shell(environ: Mapping[str, str]) -> str:

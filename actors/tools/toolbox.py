@@ -82,6 +82,7 @@ class ToolServices:
         environment_policy: EnvironmentPolicy,
         mcp_servers: Mapping[str, McpServerConfig],
         dynamic_tools: Iterable[DynamicToolSpec],
+        rule_folders: tuple[str, ...] = (),
     ) -> "Toolbox":
         """
         Build the tools of one life of a thread; starts nothing.
@@ -89,15 +90,17 @@ class ToolServices:
         Args:
             cwd: Where the thread's MCP servers run.
             approvals: What the user allowed for the session, and will.
+            rule_folders: See `ThreadConfig`.
         """
         sessions = ExecSessions()
-        patcher = Patcher(approvals=approvals, environ=self.environ)
+        rules = self.rules.with_folders(rule_folders)
+        patcher = Patcher(approvals=approvals, environ=self.environ, guarded=rules.folders)
         lease = self.mcp.lease(mcp_servers, cwd=cwd)
         gate = CommandGate(
             environ=self.environ,
             environment_policy=environment_policy,
             sandbox=self.sandbox,
-            rules=self.rules,
+            rules=rules,
             approvals=approvals,
         )
         parts = ToolParts(
@@ -115,6 +118,7 @@ class ToolServices:
             router=ToolRouter(self.make_tools(parts), (lease, dynamic)),
             sessions=sessions,
             patcher=patcher,
+            rules=rules,
             mcp=lease,
         )
 
@@ -144,6 +148,7 @@ class Toolbox:
     sessions: ExecSessions
     mcp: McpLease
     _patcher: Patcher = attrs.field(alias="patcher")
+    _rules: RulesSource = attrs.field(alias="rules")
 
     def start(self, tell: Callable[[EventMsg], None]) -> None:
         """
@@ -162,6 +167,10 @@ class Toolbox:
             RequiredServersFailed: An MCP server that the user cannot do without.
         """
         await self.mcp.wait_ready()
+
+    async def approved_prefixes(self) -> tuple[tuple[str, ...], ...]:
+        """List the beginnings of commands that rules allow now."""
+        return await self._rules.approved()
 
     def turn_diff(self, turn_id: TurnId) -> str | None:
         """Say what patches of this turn changed in files so far; None when nothing."""

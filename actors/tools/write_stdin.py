@@ -52,14 +52,15 @@ class WriteStdinTool:
     Talks to the processes that `ExecCommandTool` left running.
 
     Each call that finds its process tells one `TerminalInteraction`, with the id of the
-    call that started it.
+    call that started it, before it types.
 
     Attributes:
         sessions: Shared with `ExecCommandTool`.
         typing_patience: Seconds that a process gets to take what is typed.
 
     Source:
-        Codex, ``handlers/unified_exec.rs``.  There typing waits without a limit.
+        Codex, ``handlers/unified_exec.rs``.  There typing waits without a limit, and is
+        told after the wait, behind what it led to.
     """
 
     sessions: ExecSessions
@@ -96,12 +97,11 @@ class WriteStdinTool:
             )
         began = trio.current_time()
         chars = "" if session.ended else request.chars
-        try:
-            typed = await self._type(session, chars)
-            with trio.move_on_after(request.patience):
-                await session.wait_ended()
-        finally:
-            _tell(session, chars, context)
+        # First, or it would stand behind what it leads to.
+        _tell(session, chars, context)
+        typed = await self._type(session, chars)
+        with trio.move_on_after(request.patience):
+            await session.wait_ended()
         if session.ended:
             self.sessions.forget(session)
         elif not typed:

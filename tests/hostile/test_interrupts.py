@@ -6,11 +6,20 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from messages.events import TurnAborted
-from messages.ops import Interrupt
+from messages.events import (
+    ApplyPatchApprovalRequest,
+    ExecApprovalRequest,
+    ExecCommandEnd,
+    PatchApplyEnd,
+    TurnAborted,
+)
+from messages.ids import CallId
+from messages.items import ResponseItem
+from messages.ops import ExecApproval, Interrupt, PatchApproval, ReviewDecisionKind
+from messages.settings import AskForApproval, WorkspaceWrite
 
 from ..tools.patch.trees import contents
-from .arena import SOON, Arena, open_arena
+from .arena import SOON, Arena, exec_command, open_arena, patch, shell
 from .moments import MOMENTS, Moment
 
 BUSY = 4
@@ -58,3 +67,43 @@ async def test_turn_with_processes_is_stopped_in_time(tmp_path: Path, name: str)
     async with open_arena(tmp_path, processes=usual, **moment.settings) as arena:
         await stop(arena, moment, BUSY * moment.within)
         await arena.wait_commands()
+
+
+@pytest.mark.parametrize(
+    ("item", "asked", "ended", "says"),
+    [
+        (shell("touch x"), ExecApprovalRequest, ExecCommandEnd, "exec command rejected by user"),
+        (
+            exec_command("touch x"),
+            ExecApprovalRequest,
+            ExecCommandEnd,
+            "exec command rejected by user",
+        ),
+        (
+            patch("*** Add File: x", "+x"),
+            ApplyPatchApprovalRequest,
+            PatchApplyEnd,
+            "patch rejected by user",
+        ),
+    ],
+    ids=["shell", "exec_command", "apply_patch"],
+)
+async def test_person_who_stops_the_turn_instead_of_allowing_something_has_declined_it(
+    tmp_path: Path, item: ResponseItem, asked: type, ended: type, says: str
+) -> None:
+    """And the turn goes no further, whatever else it was about to do."""
+    settings = {"approval_policy": AskForApproval.UNTRUSTED, "sandbox_policy": WorkspaceWrite()}
+    async with open_arena(tmp_path, **settings) as arena:
+        arena.quiet = None
+        with trio.fail_after(SOON):
+            await arena.start_calls(item)
+            await arena.wait_for(asked)
+            op = ExecApproval if asked is ExecApprovalRequest else PatchApproval
+            await arena.do(op(id=CallId("c"), decision=ReviewDecisionKind.ABORT))
+            assert isinstance(await arena.wait_end(), TurnAborted)
+
+        [end] = arena.of(ended)
+        assert end.status.value == "declined"
+        assert says in end.stderr
+        assert await arena.answers_of_last() == [says]
+    assert contents(tmp_path) == {}

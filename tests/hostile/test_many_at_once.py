@@ -9,6 +9,7 @@ from trio.testing import wait_all_tasks_blocked
 from messages.events import (
     ExecCommandBegin,
     ExecCommandEnd,
+    ExecCommandOutputDelta,
     PatchApplyEnd,
     PlanUpdate,
 )
@@ -20,7 +21,14 @@ from .arena import call, exec_command, open_arena, patch, plain_mcp, shell
 from .moments import DEAF, OWN_TOOL
 from .test_commands import FORKS, GRANDCHILD
 
-SCRIPTS = (DEAF, "yes", f"{FORKS}; wait", f"{GRANDCHILD}; sleep 60", "sleep 60")
+SCRIPTS = (
+    DEAF,
+    "yes",
+    f"{FORKS}; echo on; wait",
+    f"{GRANDCHILD}; echo on; sleep 60",
+    "echo on; sleep 60",
+)
+"""Each writes something when it has done the worst that it can."""
 
 
 def shells() -> list[FunctionCall]:
@@ -45,7 +53,8 @@ async def test_interrupt_ends_twenty_hostile_commands_at_once(tmp_path: Path, ma
         await arena.start_calls(*calls)
         with trio.fail_after(5):
             await arena.wait_for(ExecCommandBegin, 1 + len(calls))
-        await trio.sleep(0.3)  # let them do what they can
+            while len({told.call_id for told in arena.of(ExecCommandOutputDelta)}) < len(calls):
+                await arena.changed.wait()
 
         answers = await arena.interrupt(within=4)
         with trio.fail_after(3):

@@ -149,6 +149,30 @@ async def test_lines_nobody_flushes_are_written_at_the_interval(
         assert load_rollout(path).items[-1] == user("three")
 
 
+async def test_what_waits_can_be_written_early(
+    tmp_path: Path, world: World, mock_clock: MockClock
+) -> None:
+    """Before others are told of it; the writer does not write it again."""
+    path = rollout_path(tmp_path)
+    async with open_journal(world=world) as journal:
+        recorder = new_recorder(journal, path)
+        recorder.record([user("one")])
+        recorder.write_early()
+        assert not path.exists()
+        await recorder.persist()
+
+        for text in ("two", "three"):
+            recorder.record([user(text)])
+            recorder.write_early()
+        recorder.write_early()
+
+        whole = (meta(), user("one"), user("two"), user("three"))
+        assert load_rollout(path).items == whole
+        mock_clock.jump(1)
+        await wait_all_tasks_blocked()
+        assert load_rollout(path).items == whole
+
+
 async def test_many_buffered_lines_are_written_at_once(
     tmp_path: Path, world: World, mock_clock: MockClock
 ) -> None:

@@ -1,10 +1,16 @@
 """Where turns begin, and what a fork takes."""
 
+from pathlib import Path
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from actors.rollout import (
     drop_last_user_turns,
+    is_user_message,
+    load_rollout,
+    missing_turn_ends,
     reconstruct,
     truncate_before_nth_user_message,
     user_message_positions,
@@ -12,12 +18,29 @@ from actors.rollout import (
 from messages.items import Message
 from messages.rollout import CompactedItem, RolloutItem
 
-from .samples import POLICY, assistant, meta, rolled_back, said, started, turn, user
+from .samples import (
+    POLICY,
+    assistant,
+    completed,
+    meta,
+    rolled_back,
+    said,
+    started,
+    turn,
+    turn_context,
+    user,
+)
 
 U = [user(f"u{n}") for n in range(5)]
 A = [assistant(f"a{n}") for n in range(5)]
 WRAPPER = user("<environment_context>")
 PREFIX = (meta(), WRAPPER)
+RECORDED = sorted(Path(__file__).parents[1].joinpath("fixtures", "rollouts").glob("*.jsonl"))
+
+
+@pytest.fixture(params=RECORDED, ids=lambda path: path.stem)
+def recorded(request: pytest.FixtureRequest) -> tuple[RolloutItem, ...]:
+    return load_rollout(request.param).items
 
 
 def test_markers_take_positions_away_and_stay_in_the_prefix() -> None:
@@ -32,12 +55,44 @@ def test_markers_take_positions_away_and_stay_in_the_prefix() -> None:
 
 def test_nth_counts_from_0_and_none_means_everything() -> None:
     """0 keeps what came before the first; beyond the last there is nothing."""
-    items = (*PREFIX, U[0], said("u0"), A[0], started("t"), U[1], A[1])
+    items = (*PREFIX, U[0], said("u0"), A[0], U[1], A[1])
 
     assert truncate_before_nth_user_message(items, 0) == PREFIX
-    assert truncate_before_nth_user_message(items, 1) == items[:6]
+    assert truncate_before_nth_user_message(items, 1) == items[:5]
     assert truncate_before_nth_user_message(items, 2) == ()
     assert truncate_before_nth_user_message(items, None) == items
+
+
+def test_turn_that_the_nth_message_begins_is_left_out_as_a_whole() -> None:
+    """With what came before the message in it, such as settings; else it would stay, empty."""
+    first = (started("t0"), U[0], A[0], completed("t0"))
+    items = (*PREFIX, *first, started("t1"), WRAPPER, turn_context("m"), U[1], A[1])
+
+    assert truncate_before_nth_user_message(items, 0) == PREFIX
+    assert truncate_before_nth_user_message(items, 1) == (*PREFIX, *first)
+
+
+def test_turn_that_the_nth_message_joined_keeps_what_came_before() -> None:
+    """The message before it was said in that turn."""
+    items = (*PREFIX, started("t0"), U[0], A[0], U[1], A[1], completed("t0"))
+
+    assert truncate_before_nth_user_message(items, 1) == items[:5]
+
+
+@pytest.mark.parametrize("between", [completed("t0"), rolled_back(1)])
+def test_turn_that_is_over_is_not_the_one_that_the_nth_message_begins(
+    between: RolloutItem,
+) -> None:
+    """Such as one that compacted, before a message of an old file, which names no turns."""
+    items = (*PREFIX, started("t0"), between, U[0], A[0])
+
+    assert truncate_before_nth_user_message(items, 0) == items[:4]
+
+
+def test_fork_of_a_recorded_thread_has_only_whole_turns(recorded: tuple[RolloutItem, ...]) -> None:
+    """Before whichever message it is cut."""
+    for n in range(len(user_message_positions(recorded))):
+        assert missing_turn_ends(truncate_before_nth_user_message(recorded, n)) == ()
 
 
 def test_events_and_compactions_do_not_move_boundaries() -> None:
@@ -60,43 +115,77 @@ def test_dropping_turns_keeps_what_came_before_the_first() -> None:
     assert only_prefix == [WRAPPER, A[0]]
 
 
-steps = st.lists(st.integers(0, 3), max_size=25)
+steps = st.lists(
+    st.tuples(st.integers(0, 3), st.sampled_from(["named", "unnamed", "steered"])), max_size=25
+)
 
 
-def build(choices: list[int]) -> tuple[tuple[RolloutItem, ...], list[list[Message]]]:
-    """A rollout of turns and rollbacks, and the turns that are left by a simple model."""
+def one_turn(number: int, kind: str) -> list[RolloutItem]:
+    """One with its start and end, one of an old file without, or one with a second message."""
+    items = turn(number)
+    if kind == "unnamed":
+        return items[1:-1]
+    joined = [user(f"and {number}"), said("and"), assistant(f"more {number}")]
+    return [*items[:-1], *joined, items[-1]] if kind == "steered" else items
+
+
+def build(
+    choices: list[tuple[int, str]],
+) -> tuple[tuple[RolloutItem, ...], list[list[Message]]]:
+    """A rollout of turns and rollbacks, and the exchanges that are left by a simple model."""
     items: list[RolloutItem] = [*PREFIX]
-    turns: list[list[Message]] = []
-    for number, choice in enumerate(choices):
+    exchanges: list[list[Message]] = []
+    for number, (choice, kind) in enumerate(choices):
         if choice:
-            items += turn(number)
-            turns.append([item for item in turn(number) if isinstance(item, Message)])
+            said_now = one_turn(number, kind)
+            items += said_now
+            for message in (item for item in said_now if isinstance(item, Message)):
+                if message.role == "user":
+                    exchanges.append([])
+                exchanges[-1].append(message)
         if choice == 3:
             count = number % 4
             items.append(rolled_back(count))
-            del turns[max(len(turns) - count, 0) :]
-    return tuple(items), turns
+            del exchanges[max(len(exchanges) - count, 0) :]
+    return tuple(items), exchanges
 
 
 @given(choices=steps)
-def test_replay_gives_the_turns_that_were_not_rolled_back(choices: list[int]) -> None:
-    """The history after replay is the prefix and the surviving turns."""
-    items, turns = build(choices)
+def test_replay_gives_the_turns_that_were_not_rolled_back(choices: list[tuple[int, str]]) -> None:
+    """The history after replay is the prefix and what survived."""
+    items, exchanges = build(choices)
 
     history = reconstruct(items, initial_context=(), policy=POLICY)
 
-    assert history == [WRAPPER, *(item for one in turns for item in one)]
+    assert history == [WRAPPER, *(item for one in exchanges for item in one)]
 
 
 @given(choices=steps, n=st.integers(0, 10))
-def test_cut_prefix_replays_to_the_turns_before_the_nth(choices: list[int], n: int) -> None:
-    """Whatever was rolled back on the way, a fork has exactly the first n turns."""
-    items, turns = build(choices)
+def test_cut_prefix_replays_to_what_came_before_the_nth(
+    choices: list[tuple[int, str]], n: int
+) -> None:
+    """Whatever was rolled back on the way, a fork has exactly the first n exchanges."""
+    items, exchanges = build(choices)
 
     prefix = truncate_before_nth_user_message(items, n)
 
     history = reconstruct(prefix, initial_context=(), policy=POLICY)
-    if n >= len(turns):
+    if n >= len(exchanges):
         assert prefix == ()
     else:
-        assert history == [WRAPPER, *(item for one in turns[:n] for item in one)]
+        assert prefix == items[: len(prefix)]
+        assert history == [WRAPPER, *(item for one in exchanges[:n] for item in one)]
+
+
+@given(choices=steps, n=st.integers(0, 10))
+def test_only_a_turn_that_was_joined_is_left_unfinished(
+    choices: list[tuple[int, str]], n: int
+) -> None:
+    """A fork ends with the turn before, and never with an empty one."""
+    prefix = truncate_before_nth_user_message(build(choices)[0], n)
+
+    unfinished = [end.turn_id for end in missing_turn_ends(prefix)]
+
+    starts = [i for i, item in enumerate(prefix) if item in map(started, map(str, unfinished))]
+    assert len(starts) == len(unfinished) <= 1
+    assert all(any(map(is_user_message, prefix[start:])) for start in starts)

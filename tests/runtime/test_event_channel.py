@@ -328,6 +328,60 @@ def test_idle_channel_holds_no_ring() -> None:
     assert channel.oldest_seq == channel.next_seq == 1
 
 
+async def test_channel_that_keeps_nothing_read_is_empty_when_all_have_read() -> None:
+    """What one of the subscriptions has not read stays, and the numbers go on."""
+    channel = EventChannel[int](capacity=3, keeps_read=False)
+    quick, slow = channel.subscribe(), channel.subscribe()
+
+    async with trio.open_nursery() as nursery:
+
+        async def read(subscription: Subscription[int], seen: list[int | Lagged]) -> None:
+            async for value in subscription:
+                seen.append(value)
+
+        seen: list[int | Lagged] = []
+        nursery.start_soon(read, quick, seen)
+        for value in range(5):
+            channel.publish(value)
+            await wait_all_tasks_blocked()
+        kept = channel.next_seq - channel.oldest_seq
+        late: list[int | Lagged] = []
+        nursery.start_soon(read, slow, late)
+        await wait_all_tasks_blocked()
+        left = channel.next_seq - channel.oldest_seq
+        channel.publish(5)
+        await wait_all_tasks_blocked()
+        channel.close()
+
+    assert seen == [0, 1, 2, 3, 4, 5]
+    assert late == [Lagged(2), 2, 3, 4, 5]
+    assert (kept, left, channel.next_seq) == (3, 0, 7)
+    assert channel.subscribe(from_seq=2).receive_nowait() == Lagged(5)
+
+
+@pytest.mark.parametrize("method", ["receive", "receive_nowait", "receive_many", "__anext__"])
+async def test_something_is_done_once_before_anybody_reads(method: str) -> None:
+    """Not when it is published, and not again for the next event or reader."""
+    channel = EventChannel[int](capacity=2)
+    readers = [channel.subscribe(), channel.subscribe()]
+    done: list[int] = []
+
+    def act() -> None:
+        done.append(channel.publish(7))
+
+    channel.publish(0)
+    channel.before_read(act)
+    channel.publish(1)
+    assert done == []
+    seen: list[object] = []
+    for reader in readers:
+        found = getattr(reader, method)()
+        seen.append(found if method == "receive_nowait" else await found)
+
+    assert done == [3]
+    assert seen == [[Lagged(1), 1, 7]] * 2 if method == "receive_many" else [Lagged(1)] * 2
+
+
 async def test_statistics_and_repr_tell_the_state() -> None:
     """A look changes nothing and names everything."""
     channel = EventChannel[int](capacity=2)

@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+import attrs
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -128,6 +129,42 @@ def test_where_a_protected_link_leads_is_protected(tmp_path):
     )
     assert not may_write(f"{tmp_path}/config/x", ONLY, cwd=str(tmp_path), environ={})
     assert not may_write(f"{tmp_path}/.codex", ONLY, cwd=str(tmp_path), environ={})
+
+
+def test_rules_are_protected_with_the_folder_around_them(tmp_path):
+    """Also deep inside of a root; a folder around them that is replaced would replace them."""
+    dotted = tmp_path / "sub" / ".codex"
+    rules = dotted / "rules"
+
+    def allowed(path: Path, *named: Path) -> bool:
+        policy = attrs.evolve(ONLY, writable_roots=tuple(map(str, named)))
+        return may_write(str(path), policy, cwd=str(tmp_path), environ={}, guarded=(str(rules),))
+
+    for there in (False, True):
+        if there:
+            rules.mkdir(parents=True)
+        assert not allowed(dotted)
+        assert not allowed(rules)
+        assert not allowed(rules / "x.rules")
+        assert allowed(dotted.parent / "x")
+    assert allowed(dotted / "x", dotted)
+    assert not allowed(rules / "x.rules", dotted)
+
+
+def test_what_links_among_the_rules_lead_to_is_protected(tmp_path):
+    """It decides as much as a file beside the link would."""
+    for name in (".codex", "dotted", "other", "third"):
+        (tmp_path / name).mkdir()
+    (tmp_path / ".codex" / "rules").symlink_to(tmp_path / "other")
+    (tmp_path / "other" / "x.rules").symlink_to(tmp_path / "third" / "x")
+    guarded = (f"{tmp_path}/.codex/rules",)
+
+    def allowed(path: str) -> bool:
+        return may_write(path, ONLY, cwd=str(tmp_path), environ={}, guarded=guarded)
+
+    assert not allowed("other/y.rules")
+    assert not allowed("third/x")
+    assert allowed("third/y")
 
 
 @pytest.mark.parametrize("variable", ["TREADLE_HOME", "CODEX_HOME", "HOME"])

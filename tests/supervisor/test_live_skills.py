@@ -124,13 +124,12 @@ async def test_embedder_hears_which_files_changed(tmp_path: Path) -> None:
     changed = str(write_skill(root, "dance", "Dances."))
     async with open_live(tmp_path / "home", root) as stage:
         await until_listed(stage, {"dance": "Dances."})
-        events = stage.supervisor.subscribe_file_watcher()
+        with stage.supervisor.subscribe_file_watcher() as events:
+            await trio.to_thread.run_sync(edit, root)
 
-        await trio.to_thread.run_sync(edit, root)
-
-        async for item in events:
-            if changed in FileWatcherEvent.received(item).paths:
-                break
+            async for item in events:
+                if changed in FileWatcherEvent.received(item).paths:
+                    break
         await until_listed(stage, {"dance": "Dances better."})
 
 

@@ -7,12 +7,15 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from actors.rollout import Durability, RolloutFull, load_rollout, recorder
+from actors.rollout import Durability, PersistMode, RolloutFull, load_rollout, recorder
+from actors.rollout.policy import persisted
+from actors.runtime import Lagged
 from actors.testing import FailingDisk, ManualTool
 from actors.thread import ThreadState
 from messages.events import (
     AgentMessage,
     ErrorEvent,
+    EventMsg,
     ShutdownComplete,
     TurnAborted,
     TurnComplete,
@@ -57,6 +60,29 @@ async def test_first_turn_fails_when_its_rollout_cannot_be_made(autojump_clock: 
             "user: one",
             "user: two",
         ]
+
+
+async def test_what_clients_are_told_in_a_turn_is_in_the_file(mock_clock: MockClock) -> None:
+    """No time passes in which a client knows more than a killed process would leave."""
+    tool = ManualTool()
+    async with open_stage(tool) as stage:
+        response = await stage.begin("hi")
+        response.say("let me see").call("manual", call_id="c1").complete(5)
+        (await tool.next_call()).answer("42")
+        second = await stage.model.next_request()
+
+        reader, told = stage.thread.events(), list[EventMsg]()
+        while reader.next_seq < stage.thread.statistics().next_seq:
+            event = reader.receive_nowait()
+            assert not isinstance(event, Lagged)
+            if persisted(event.msg, PersistMode.LIMITED) is not None:
+                told.append(event.msg)
+        items = load_rollout(Path(stage.thread.rollout_path or "")).items
+        assert told
+        assert [msg for msg in told if msg not in items] == []
+        assert any("42" in line for line in stage.rollout())
+        second.say("x").complete()
+        await stage.until(TurnComplete)
 
 
 async def test_turn_goes_on_when_the_disk_fills_up_under_it(autojump_clock: MockClock) -> None:

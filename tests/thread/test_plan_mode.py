@@ -278,7 +278,7 @@ async def test_plan_of_a_later_response_is_a_plan_again(mock_clock: MockClock) -
 
 
 async def test_plan_is_told_again_when_its_response_broke_off(mock_clock: MockClock) -> None:
-    """It is recorded once."""
+    """It is recorded as often as clients saw it; the model is told of it once."""
     async with open_stage(config=PLANNING) as stage:
         response = await stage.begin("hi")
         response.give(*streamed("m1", BLOCK)).fail(StreamDisconnected("gone"))
@@ -289,7 +289,8 @@ async def test_plan_is_told_again_when_its_response_broke_off(mock_clock: MockCl
         lines = course(await stage.events_until(TurnComplete))
 
         assert lines.count("completed plan '- look\\n- leap\\n'") == 2
-        assert stage.rollout().count("ItemCompleted PlanItem") == 1
+        assert stage.rollout().count("ItemCompleted PlanItem") == 2
+        assert len([line for line in stage.rollout() if line.startswith("assistant: ")]) == 1
 
 
 async def test_whole_message_counts_where_its_pieces_say_something_else(

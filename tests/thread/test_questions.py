@@ -91,7 +91,7 @@ async def test_decision_reaches_the_tool_that_asked(
 
 
 async def test_abort_stops_the_turn(mock_clock: MockClock) -> None:
-    """Nobody tells the tool; its call is answered as stopped."""
+    """The tool hears of it; a call that goes on all the same is answered as stopped."""
     tool = ManualTool()
     async with open_stage(tool) as stage:
         (await stage.begin()).call("manual", call_id="c").complete()

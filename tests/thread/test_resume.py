@@ -9,6 +9,7 @@ from trio.testing import MockClock
 from actors.rollout import ForkedHistory, NewHistory, ResumedHistory, load_rollout
 from messages.events import (
     TokenCount,
+    TurnAborted,
     TurnComplete,
     UserMessage,
 )
@@ -192,6 +193,8 @@ async def test_fork_keeps_what_came_before_the_nth_input(
         before = path.read_bytes()
 
         fork = stage.new = await stage.supervisor.fork_thread(n, CONFIG, path)
+        past = fork.session_configured.initial_messages or ()
+        assert not [event for event in past if isinstance(event, TurnAborted)]
         drain(fork.thread)
         response = await stage.begin("new")
         response.say("x").complete()

@@ -48,7 +48,23 @@ async def test_broken_stream_is_tried_again_from_the_history(autojump_clock: Moc
         assert request_lines(second) == request_lines(first) == ["user: hi"]
         assert [line for line in told if line.startswith("assistant")] == ["assistant: one again"]
         assert "assistant: one" not in stage.rollout()
+        assert "AgentMessage one" in stage.rollout()  # clients were told of it
         assert told[-1] == "TurnComplete one again"
+
+
+async def test_finished_items_are_kept_when_a_broken_request_is_not_repeated(
+    autojump_clock: MockClock,
+) -> None:
+    """Clients saw them, and nothing says them anew; the next request has them, too."""
+    async with open_stage() as stage:
+        (await stage.begin("hi")).say("one").fail(InvalidRequest("x"))
+        await stage.until(TurnComplete)
+
+        response = await stage.begin("again")
+
+        assert request_lines(response) == ["user: hi", "assistant: one", "user: again"]
+        response.complete()
+        await stage.until(TurnComplete)
 
 
 async def test_calls_of_a_broken_attempt_are_answered_and_kept(autojump_clock: MockClock) -> None:

@@ -202,6 +202,28 @@ async def test_messages_of_tools_join_the_turn_until_it_has_ended(mock_clock: Mo
         assert not call.context.add_input(message("late"))
 
 
+async def test_notes_of_tools_for_the_model_are_not_told_as_words_of_the_user(
+    mock_clock: MockClock,
+) -> None:
+    """The model reads them; clients see nobody say them, live or in the rollout."""
+    from .test_user_shell import message
+
+    tool = ManualTool()
+    async with open_stage(tool) as stage:
+        (await stage.begin("hi")).call("manual", call_id="c1").complete()
+        call = await tool.next_call()
+        call.context.add_input(message("Warning: another way is better"))
+        call.answer("done")
+        (await stage.model.next_request()).say("ok").complete()
+
+        told = await stage.until(*TURN_ENDS)
+
+        assert told.count("ItemStarted UserMessageItem") == 1
+        assert [line for line in stage.rollout() if line.startswith("UserMessage")] == [
+            "UserMessage hi"
+        ]
+
+
 async def test_what_was_allowed_for_the_session_is_listed_and_taken_back(
     mock_clock: MockClock,
 ) -> None:

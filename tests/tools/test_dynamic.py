@@ -1,9 +1,13 @@
 """Tools of the client: checked at the start, and answered by the client."""
 
+import contextlib
+
 import pytest
 import trio
+from hypothesis import given
+from hypothesis import strategies as st
 
-from actors.tools.dynamic import DynamicTool, validate_dynamic_tools
+from actors.tools.dynamic import DynamicTool, usable_dynamic_tools, validate_dynamic_tools
 from actors.tools.errors import DynamicToolInvalid, ToolError
 from actors.tools.tool import Tool
 from actors.tools.tool_schema import SchemaUnsupported
@@ -75,6 +79,40 @@ def test_tools_that_cannot_be_used_are_refused_with_name_and_way_out(specs, mess
 
     assert message in str(caught.value)
     assert caught.value.name == specs[-1].name
+
+
+@given(st.lists(st.sampled_from(["a", "b", "shell", "no name", "number"])))
+def test_usable_tools_are_those_that_each_fit_behind_the_usable_ones_before(names):
+    """Such as the first of two with one name, unless it is no good itself."""
+    specs = [tool(name, {"type": "number"} if name == "number" else SCHEMA) for name in names]
+    expected: tuple[DynamicToolSpec, ...] = ()
+    for spec in specs:
+        with contextlib.suppress(DynamicToolInvalid):
+            validate_dynamic_tools((*expected, spec), ["shell"])
+            expected = (*expected, spec)
+
+    usable, problems = usable_dynamic_tools(specs, ["shell"])
+
+    assert usable == expected
+    assert len(usable) + len(problems) == len(specs)
+
+
+def test_each_tool_is_looked_at_once_however_many_there_are():
+    """A rollout may hold thousands, and schemas are long."""
+    looked = []
+
+    class Watched(dict):
+        def get(self, key, default=None):
+            looked.append(key)
+            return super().get(key, default)
+
+    specs = [tool(f"tool{number}", Watched(SCHEMA)) for number in range(50)]
+
+    usable_dynamic_tools(specs[:1], ["shell"])
+    once = len(looked)
+    assert usable_dynamic_tools(specs, ["shell"]) == (tuple(specs), ())
+
+    assert len(looked) == once + 50 * once
 
 
 def test_dynamic_tool_is_described_with_what_models_take_of_its_schema():

@@ -115,3 +115,11 @@ def test_what_the_user_gave_for_the_session_passes_every_filter():
     built = command_environment({"A": "1", "TOKEN": "old"}, policy, context)
 
     assert built == {"A": "1", "TOKEN": "new", "OTHER": "x", "CODEX_THREAD_ID": THREAD}
+
+
+def test_a_command_of_no_thread_has_no_thread_in_its_variables():
+    """Only what the policy lets through."""
+    built = command_environment({"A": "1", "TOKEN": "x"}, EnvironmentPolicy(set={"B": "2"}), None)
+
+    assert "CODEX_THREAD_ID" not in built
+    assert built["B"] == "2"

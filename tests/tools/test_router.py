@@ -22,7 +22,7 @@ from messages.items import (
 )
 from messages.settings import ModeKind
 
-from .fakes import CALL, FakeContext, custom_call, function_call
+from .fake_context import CALL, FakeContext, custom_call, function_call, raw_call
 
 
 @attrs.define(eq=False)
@@ -56,7 +56,7 @@ def answer(text: str) -> FunctionCallOutput:
 
 
 async def dispatch(does: object, call=None):
-    call = call or function_call("fake", "{}")
+    call = call or function_call("fake")
     return await fixed([FakeTool(does=does)]).dispatch(call, FakeContext())
 
 
@@ -83,8 +83,8 @@ def test_call_runs_beside_others_only_if_its_tool_is_parallel_and_offered(parall
     """A name that is merely understood runs alone, as does one that nobody knows."""
     router = fixed([FakeTool(parallel=parallel, offered=offered)])
 
-    assert router.is_parallel(function_call("fake", "{}")) == (parallel and offered)
-    assert not router.is_parallel(function_call("other", "{}"))
+    assert router.is_parallel(function_call("fake")) == (parallel and offered)
+    assert not router.is_parallel(function_call("other"))
 
 
 def test_function_and_custom_calls_are_read_as_calls():
@@ -93,7 +93,7 @@ def test_function_and_custom_calls_are_read_as_calls():
 
     function = FunctionCall(name="fake", arguments="{}", call_id=CALL)
     custom = CustomToolCall(name="fake", input="text", call_id=CALL)
-    assert router.parse(function) == function_call("fake", "{}")
+    assert router.parse(function) == function_call("fake")
     assert router.parse(custom) == custom_call("fake", "text")
 
 
@@ -173,7 +173,7 @@ async def test_call_of_an_unknown_tool_is_answered():
     """In the words of the reference."""
     router = fixed([])
 
-    assert await router.dispatch(function_call("nope", "{}"), FakeContext()) == answer(
+    assert await router.dispatch(function_call("nope"), FakeContext()) == answer(
         "unsupported call: nope"
     )
     assert await router.dispatch(custom_call("nope", ""), FakeContext()) == CustomToolCallOutput(
@@ -279,7 +279,7 @@ async def test_crash_on_the_way_out_of_a_cancellation_is_logged(caplog):
 )
 def test_stopped_call_says_how_long_it_ran(name, elapsed, text):
     """Shells in their own words; at least a tenth of a second."""
-    assert fixed([]).aborted(function_call(name, "{}"), elapsed) == answer(text)
+    assert fixed([]).aborted(function_call(name), elapsed) == answer(text)
 
 
 def test_stopped_custom_call_is_answered_in_its_form():
@@ -296,7 +296,7 @@ def test_stopped_custom_call_is_answered_in_its_form():
 def test_arguments_that_are_no_json_are_refused(arguments):
     """With what the parser says."""
     with pytest.raises(ToolError, match=r"^failed to parse function arguments: "):
-        parse_arguments(function_call("fake", arguments))
+        parse_arguments(raw_call("fake", arguments))
 
 
 @pytest.mark.parametrize(
@@ -305,7 +305,7 @@ def test_arguments_that_are_no_json_are_refused(arguments):
 def test_arguments_that_are_no_object_are_refused(arguments, kind):
     """A tool's arguments have names."""
     with pytest.raises(ToolError) as caught:
-        parse_arguments(function_call("fake", arguments))
+        parse_arguments(raw_call("fake", arguments))
 
     expected = f"failed to parse function arguments: expected an object, got {kind}"
     assert str(caught.value) == expected

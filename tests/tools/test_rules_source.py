@@ -54,6 +54,30 @@ async def test_files_are_read_once_while_they_stay_as_they_are(tmp_path, folder,
     assert len(loads) == 1
 
 
+async def test_rules_of_other_folders_count_beside_those_of_the_home(tmp_path, folder, loads):
+    """Read as theirs are; threads with the same folders share them."""
+    other, missing = tmp_path / "project" / ".codex" / "rules", tmp_path / "missing"
+    other.mkdir(parents=True)
+    (folder / "a.rules").write_text(rule("home"))
+    (other / "a.rules").write_text(rule("project"))
+    home = RulesSource(tmp_path)
+
+    source = home.with_folders((str(other), str(missing)))
+
+    assert (await source.book()).allowed_prefixes() == (("home",), ("project",))
+    assert (await home.with_folders(source.beside).book()) is await source.book()
+    assert len(loads) == 1
+    assert source.folders == (str(folder), str(other), str(missing))
+    assert (await home.book()).allowed_prefixes() == (("home",),)
+    assert home.with_folders(()) is home
+
+    (other / "a.rules").write_text(rule("changed"))
+    assert (await source.book()).allowed_prefixes() == (("changed",), ("home",))
+    assert await source.add_prefix(("saved",)) is None
+    assert (folder / "default.rules").exists()
+    assert ("saved",) in (await source.book()).allowed_prefixes()
+
+
 async def test_every_change_of_a_file_counts_for_the_next_command(tmp_path, folder):
     """A new one, another text of the same length, one more file, one less, no folder."""
     source = RulesSource(tmp_path)

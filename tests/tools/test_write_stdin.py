@@ -8,7 +8,7 @@ from actors.tools.command_gate import CommandGate
 from actors.tools.exec_sessions import ExecStatistics
 from actors.tools.rules_source import RulesSource
 from actors.tools.sandbox_probe import SandboxProbe
-from messages.events import ExecCommandEnd, TerminalInteraction
+from messages.events import ExecCommandEnd, ExecCommandOutputDelta, TerminalInteraction
 from messages.ids import CallId, TurnId
 from messages.settings import ReadOnly
 
@@ -50,7 +50,7 @@ async def test_answer_has_only_what_came_since_the_last_one(tools, context, tmp_
 
 
 async def test_each_call_tells_what_was_typed_with_the_id_of_the_starting_call(tools, context):
-    """After the wait; empty looks as well."""
+    """Empty looks as well."""
     number = await tools.start_lasting("cat", tty=True, call_id="starter")
     context.events.clear()
 
@@ -62,6 +62,17 @@ async def test_each_call_tells_what_was_typed_with_the_id_of_the_starting_call(t
         call_id=CallId("starter"), process_id=str(number), stdin="hello\n"
     )
     assert {look.stdin for look in looks} == {""}
+
+
+async def test_what_is_typed_is_told_before_what_it_leads_to(tools, context):
+    """Or it would stand behind the end of the process that it ended."""
+    number = await tools.start_lasting("echo on; read line; echo off", until="on", tty=True)
+    context.events.clear()
+
+    output = await tools.type(number, "x\n", yield_time_ms=30_000)
+
+    assert exit_code(output) == 0
+    assert context.kinds() == [TerminalInteraction, ExecCommandOutputDelta, ExecCommandEnd]
 
 
 async def test_interrupt_ends_the_process_in_front(tools, context):

@@ -62,6 +62,8 @@ class Patcher:
 
     _approvals: ApprovalCache = attrs.field(kw_only=True, alias="approvals")
     _environ: Mapping[str, str] = attrs.field(kw_only=True, alias="environ", repr=False)
+    # Folders of rules, which a patch must not change unasked.
+    _guarded: tuple[str, ...] = attrs.field(kw_only=True, default=(), alias="guarded")
     _disk: Disk = attrs.field(kw_only=True, factory=Disk, alias="disk", repr=False)
     # Two patches for one file would each be verified against what the other replaces.
     _turn_of: trio.Lock = attrs.field(factory=trio.Lock, init=False, repr=False)
@@ -138,7 +140,12 @@ class Patcher:
                 return None
             plan = plan_patch(hunks, cwd, self._disk)
             requirement = patch_needs(
-                plan, approval=approval, policy=policy, cwd=turn_cwd, environ=self._environ
+                plan,
+                approval=approval,
+                policy=policy,
+                cwd=turn_cwd,
+                environ=self._environ,
+                guarded=self._guarded,
             )
             return _Verified(plan, requirement)
 

@@ -1,6 +1,6 @@
 """Whether a patch may be written, and what of it a person allowed for the session."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Final, assert_never
 
 import attrs
@@ -34,6 +34,7 @@ def patch_needs(
     policy: SandboxPolicy,
     cwd: str,
     environ: Mapping[str, str],
+    guarded: Collection[str] = (),
 ) -> Requirement:
     """
     Decide whether a patch is written, asked for or forbidden; blocks.
@@ -51,6 +52,7 @@ def patch_needs(
         policy=policy,
         cwd=cwd,
         environ=environ,
+        guarded=guarded,
     )
 
 
