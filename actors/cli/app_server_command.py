@@ -9,49 +9,27 @@ from typing import Final
 import attrs
 import trio
 
-from actors.config import (
-    Config,
-    ConfigLayer,
-    LayerKind,
-    choose_provider,
-    open_catalog,
-)
-from actors.models import ModelProvider, ResponsesProvider
 from actors.rollout import Durability
-from actors.server.app import AppServer, open_app_server
-from actors.server.ground import ServerSetup
+from actors.server.app import AppServer
 from actors.server.rpc_errors import BadToken, ListenError
+from actors.server.serving import ServeRecipe, open_serving
 from actors.server.transports.addresses import StdioAddress
 from actors.server.transports.bearer import Token, token_from_file
 from actors.server.transports.listening import open_listener
-from actors.supervisor import open_supervisor
-from messages.settings import SourceKind
 
 from .app_server_options import AppServerOptions, AppServerRequest
-from .codex_options import find_originator
+from .codex_options import feature_words, set_apart
 from .errors import UsageError
 from .output import STDERR, Output
-from .preparation import read_config
+from .overrides import read_overrides
+from .preparation import find_home, working_directory
 
-__all__ = ["run_app_server"]
+__all__ = ["make_recipe", "run_app_server"]
 
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 _BASE: Final = 128
 """Exit code of what a signal ended, without the signal's own number; the shells' rule."""
-
-_LAST_WORDS: Final = 0.5
-"""Seconds for what is left to do when the server ends."""
-
-
-@attrs.frozen(kw_only=True)
-class _Prepared:
-    """What a server needs; whoever prepared it closes the provider."""
-
-    config: Config
-    provider: ModelProvider
-    setup: ServerSetup
-    environ: Mapping[str, str] = attrs.field(repr=False)
 
 
 async def run_app_server(
@@ -73,17 +51,14 @@ async def run_app_server(
     """
     options = request.options
     token = await _token(options)
-    prepared = await trio.to_thread.run_sync(partial(_prepare, options, environ))
+    recipe = await trio.to_thread.run_sync(partial(make_recipe, options, environ))
     ending = _Ending()
-    try:
-        async with trio.open_nursery() as nursery:
-            await nursery.start(ending.listen)
-            with ending.scope:
-                await _serve(options, prepared, output, token)
-            nursery.cancel_scope.cancel()
-    finally:
-        with trio.move_on_after(_LAST_WORDS, shield=True):
-            await prepared.provider.aclose()
+    async with trio.open_nursery() as nursery:
+        await nursery.start(ending.listen)
+        with ending.scope:
+            async with open_serving(recipe, environ) as app:
+                await _listen(options, app, output, token)
+        nursery.cancel_scope.cancel()
     return ending.exit_code
 
 
@@ -96,53 +71,26 @@ async def _token(options: AppServerOptions) -> Token | None:
         raise UsageError(f"--token-file {exc}") from exc
 
 
-def _prepare(options: AppServerOptions, environ: Mapping[str, str]) -> _Prepared:
-    """Read the configuration and make the provider; blocks while it reads files."""
-    config = read_config(options, environ)
-    changed = dict(environ)
-    if options.scenario is not None:
-        changed["TREADLE_SCENARIO"] = options.scenario
-    origin = config.origins.get("openai_base_url")
-    if origin is not None and origin.kind is LayerKind.SESSION:
-        # What is said for this server goes before what is said for everything.
-        changed.pop("OPENAI_BASE_URL", None)
-    provider, notice = choose_provider(config, changed)
-    if isinstance(provider, ResponsesProvider):
-        provider = attrs.evolve(provider, originator=find_originator(environ))
-    setup = ServerSetup(
-        environ=environ,
-        cwd=Path(config.cwd),
-        provider_id=provider.info.id,
-        requires_openai_auth=provider.info.requires_openai_auth,
-        overrides=_overrides(config),
-        warnings=config.warnings if notice is None else (*config.warnings, notice),
+def make_recipe(options: AppServerOptions, environ: Mapping[str, str]) -> ServeRecipe:
+    """
+    Say what a server is made of; blocks shortly while it looks at folders.
+
+    Raises:
+        ConfigError: The home cannot be used.
+        UsageError: An option has a value it cannot have.
+    """
+    words, notes = set_apart((*options.config, *feature_words(options)))
+    layer = read_overrides(words, None, options.profile)
+    return ServeRecipe(
+        home=str(find_home(options, environ)),
+        cwd=working_directory(options.cd),
+        overrides=layer.raw,
+        overrides_source=layer.source,
+        overrides_folder=str(layer.folder),
+        warnings=notes,
+        scenario=options.scenario,
+        durability=Durability(options.durability),
     )
-    return _Prepared(config=config, provider=provider, setup=setup, environ=changed)
-
-
-def _overrides(config: Config) -> ConfigLayer | None:
-    """Find what the command line said, which goes before the files for all threads."""
-    said = (layer for layer in config.layers if layer.kind is LayerKind.SESSION)
-    return next((layer for layer in said if layer.profile is None), None)
-
-
-async def _serve(
-    options: AppServerOptions, prepared: _Prepared, output: Output, token: Token | None
-) -> None:
-    asks = isinstance(prepared.provider, ResponsesProvider)
-    async with (
-        open_supervisor(
-            home=prepared.config.home,
-            provider=prepared.provider,
-            session_source=SourceKind.VSCODE,
-            durability=Durability(options.durability),
-            catalog=open_catalog(prepared.config, prepared.environ) if asks else None,
-        ) as supervisor,
-        open_app_server(supervisor, prepared.setup) as app,
-    ):
-        await _listen(options, app, output, token)
-        # Nobody is there any more to hear how a turn ends.
-        await supervisor.close_all_threads(grace=0.0)
 
 
 async def _listen(

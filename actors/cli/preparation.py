@@ -38,7 +38,15 @@ from .options import ExecOptions, HomeOptions, SettingsOptions
 from .overrides import read_overrides
 from .screen import Color
 
-__all__ = ["Prepared", "find_home", "prepare", "read_config", "read_schema", "user_input"]
+__all__ = [
+    "Prepared",
+    "find_home",
+    "prepare",
+    "read_config",
+    "read_schema",
+    "user_input",
+    "working_directory",
+]
 
 
 @attrs.frozen(kw_only=True)
@@ -134,7 +142,7 @@ def read_config(
         UsageError: An option has a value it cannot have.
     """
     home = find_home(options, environ)
-    cwd = _working_directory(options.cd)
+    cwd = working_directory(options.cd)
     words, notes = set_apart((*options.config, *feature_words(options)))
     overrides = read_overrides(words, sandbox, options.profile)
     config = load_config(home, cwd=cwd, overrides=overrides)
@@ -192,7 +200,16 @@ def _sandbox_mode(mode: str | None) -> str | None:
     return mode
 
 
-def _working_directory(chosen: str | None) -> str:
+def working_directory(chosen: str | None) -> str:
+    """
+    Find where the command works.
+
+    Args:
+        chosen: With ``--cd``; None for here.
+
+    Raises:
+        UsageError: There is no such folder.
+    """
     try:
         path = Path(os.path.normpath(Path.cwd() / (chosen or "")))
     except FileNotFoundError as exc:

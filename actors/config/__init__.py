@@ -12,9 +12,11 @@ from .collaboration import (
     list_collaboration_modes,
     mode_preset,
 )
+from .config_edits import Edit, parse_key_path, set_value, skill_file, switch_skill
 from .config_file import load_config, load_config_async
 from .config_layer import ConfigLayer, LayerKind, Origin, Setting
-from .errors import ConfigError
+from .config_writer import ConfigWriter, user_layer
+from .errors import ConfigChanged, ConfigError, ConfigKeyMissing, ConfigNotWritten
 from .home import resolve_home
 from .layering import SYSTEM_CONFIG
 from .loaded_config import Config
@@ -31,8 +33,13 @@ __all__ = [
     "SYSTEM_CONFIG",
     "CollaborationModeMask",
     "Config",
+    "ConfigChanged",
     "ConfigError",
+    "ConfigKeyMissing",
     "ConfigLayer",
+    "ConfigNotWritten",
+    "ConfigWriter",
+    "Edit",
     "LayerKind",
     "Origin",
     "Setting",
@@ -50,6 +57,11 @@ __all__ = [
     "open_catalog",
     "open_login",
     "own_version",
+    "parse_key_path",
     "project_docs",
     "resolve_home",
+    "set_value",
+    "skill_file",
+    "switch_skill",
+    "user_layer",
 ]

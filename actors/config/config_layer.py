@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping
 from enum import Enum
 from pathlib import Path
@@ -88,6 +90,19 @@ class ConfigLayer:
     def origin(self) -> Origin:
         """The origin of its settings."""
         return Origin(kind=self.kind, source=self.source, profile=self.profile)
+
+    @property
+    def version(self) -> str:
+        """
+        What changes with its settings, but not with comments or the order of keys.
+
+        Source:
+            Codex, ``version_for_toml``; the texts are the same.
+        """
+        written = json.dumps(
+            self.raw, sort_keys=True, default=str, separators=(",", ":"), ensure_ascii=False
+        )
+        return f"sha256:{hashlib.sha256(written.encode()).hexdigest()}"
 
     def place(self, key: str) -> str:
         """Return where a key is in the file; empty for all of it."""

@@ -1,6 +1,6 @@
 """What is wrong with a configuration."""
 
-__all__ = ["ConfigError"]
+__all__ = ["ConfigChanged", "ConfigError", "ConfigKeyMissing", "ConfigNotWritten"]
 
 
 class ConfigError(ValueError):
@@ -25,3 +25,19 @@ class ConfigError(ValueError):
     def __str__(self) -> str:
         line = "" if self.line is None else f"line {self.line}"
         return ": ".join(part for part in (self.path, line, self.key, self.problem) if part)
+
+
+class ConfigChanged(ConfigError):  # noqa: N818 -- a condition
+    """
+    The file is not as the caller saw it last; nothing was written.
+
+    Read it again, and decide anew.
+    """
+
+
+class ConfigKeyMissing(ConfigError):  # noqa: N818 -- a condition
+    """A key that is to be removed is below a table that is not there; nothing was written."""
+
+
+class ConfigNotWritten(ConfigError):  # noqa: N818 -- a condition
+    """The file could not be written, or not kept from others meanwhile; it is as it was."""

@@ -13,9 +13,9 @@ from messages.value import Json
 from .errors import ConfigError
 from .plain_file import read_plain_file
 
-__all__ = ["read_toml_file"]
+__all__ = ["LIMIT_BYTES", "parse_toml", "read_toml_file"]
 
-_LIMIT_BYTES: Final = 4 << 20
+LIMIT_BYTES: Final = 4 << 20
 _LINE: Final = re.compile(r"\(at line (\d+), column \d+\)")
 
 
@@ -27,15 +27,25 @@ def read_toml_file(path: Path) -> Mapping[str, Json] | None:
         ConfigError: It cannot be read or is no TOML.
     """
     try:
-        file = read_plain_file(path, _LIMIT_BYTES)
+        file = read_plain_file(path, LIMIT_BYTES)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as exc:
         raise ConfigError(str(path), "", f"it cannot be read: {exc.strerror or exc}") from exc
     if not file.is_whole:
-        raise ConfigError(str(path), "", f"it is longer than {_LIMIT_BYTES >> 20} MiB")
+        raise ConfigError(str(path), "", f"it is longer than {LIMIT_BYTES >> 20} MiB")
+    return parse_toml(file.data, path)
+
+
+def parse_toml(data: bytes, path: Path) -> dict[str, Json]:
+    """
+    Read the contents of a TOML file.
+
+    Raises:
+        ConfigError: It is no TOML.
+    """
     try:
-        return tomllib.loads(file.data.decode())
+        return tomllib.loads(data.decode())
     except UnicodeDecodeError as exc:
         raise ConfigError(str(path), "", f"it is no UTF-8 text: {exc}", _line_of(exc)) from exc
     except RecursionError:

@@ -1,6 +1,6 @@
 """The app-server: answers what clients ask, for as long as its block lasts."""
 
-from collections.abc import AsyncGenerator, Hashable, Mapping
+from collections.abc import AsyncGenerator, Hashable
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
@@ -9,10 +9,8 @@ import trio
 
 from actors.runtime import World
 from actors.supervisor import Supervisor
-from messages.codec import from_json
-from messages.errors import DecodeError
 from messages.rpc.handshake import InitializeParams
-from messages.rpc.requests import CLIENT_REQUESTS, experimental_use
+from messages.rpc.requests import experimental_use
 from messages.value import Json
 
 from .greeting import ORIGINATOR_VARIABLE, check_client, welcome
@@ -24,6 +22,7 @@ from .rpc_connections import Connections
 from .rpc_errors import RpcFailure
 from .rpc_handler import ClientRequest, Welcome
 from .rpc_limits import Limits
+from .rpc_params import read_request
 
 __all__ = ["AppServer", "open_app_server"]
 
@@ -40,6 +39,7 @@ class AppServer:
     Attributes:
         connections: Whom to bring clients to; see `open_listener`.
         loaded: The threads that clients know of.
+        ground: What its methods stand on.
     """
 
     _supervisor: Supervisor
@@ -49,13 +49,13 @@ class AppServer:
     _nursery: trio.Nursery
     connections: Connections = attrs.field(init=False)
     loaded: LoadedThreads = attrs.field(init=False)
-    _ground: Ground = attrs.field(init=False)
+    ground: Ground = attrs.field(init=False)
     _named: bool = attrs.field(default=False, init=False)
 
     def __attrs_post_init__(self) -> None:
         self.connections = Connections(self, self._world, self._limits)
         self.loaded = LoadedThreads(self._supervisor, self.connections, self._world, self._nursery)
-        self._ground = Ground(
+        self.ground = Ground(
             supervisor=self._supervisor,
             connections=self.connections,
             loaded=self.loaded,
@@ -66,20 +66,7 @@ class AppServer:
 
     def read(self, method: str, params: Json) -> object:
         """Make typed params of what came; see `Handler.read`."""
-        kind = CLIENT_REQUESTS.get(method)
-        if kind is None:
-            known = ", ".join(f"`{name}`" for name in CLIENT_REQUESTS)
-            raise _unreadable(f"unknown variant `{method[:64]}`, expected one of {known}")
-        if kind.params is None:
-            if params is not None and not isinstance(params, Mapping):
-                raise _unreadable("params of this method are none, null or an object")
-            return None
-        if params is None:
-            raise _unreadable("missing field `params`")
-        try:
-            return from_json(params, kind.params)
-        except DecodeError as error:
-            raise _unreadable(str(error)) from error
+        return read_request(method, params)
 
     async def initialize(self, connection: Connection, request: ClientRequest) -> Welcome:
         """Welcome a connection; the first one gives new threads the name of its program."""
@@ -88,9 +75,9 @@ class AppServer:
         check_client(params.client_info)
         if not self._named and self._setup.originator is None:
             override = self._setup.environ.get(ORIGINATOR_VARIABLE)
-            self._ground.originator = override or params.client_info.name
+            self.ground.originator = override or params.client_info.name
         self._named = True
-        return await welcome(self._ground, request)
+        return await welcome(self.ground, request)
 
     def experimental_reason(self, method: str, params: Any) -> str | None:
         """Say what of a request is experimental, None for nothing."""
@@ -107,15 +94,11 @@ class AppServer:
         if method is None:
             advice = UNSUPPORTED[request.method]
             raise RpcFailure.invalid(f"{request.method} is not supported by this server: {advice}")
-        return await method(self._ground, request)
+        return await method(self.ground, request)
 
     def disconnected(self, connection: Connection) -> None:
         """Forget a connection; its threads go on."""
-        self._ground.loaded.forget(connection)
-
-
-def _unreadable(problem: str) -> RpcFailure:
-    return RpcFailure.invalid(f"Invalid request: {problem}")
+        self.ground.loaded.forget(connection)
 
 
 @asynccontextmanager

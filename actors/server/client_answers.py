@@ -33,6 +33,7 @@ from messages.rpc.approvals import (
     FileChangeRequestApprovalResponse,
     ToolRequestUserInputResponse,
 )
+from messages.rpc.elicitation import McpServerElicitationRequestResponse
 from messages.rpc.tool_parts import (
     DynamicToolCallOutputContentItem,
     InputTextDynamicToolCallOutputContentItem,
@@ -120,14 +121,8 @@ def _tool_result(
 
 
 def _elicitation(draft: ServerRequestDraft, result: Json) -> Op:
-    if not isinstance(result, Mapping):
-        raise DecodeError("$", "no object")
-    members = cast("Mapping[str, Json]", result)  # keys of JSON objects are text
-    try:
-        decision = ElicitationDecision(members.get("action"))
-    except ValueError as error:
-        raise DecodeError("$.action", str(error)) from error
-    return _resolved(draft, decision)
+    action = from_json(result, McpServerElicitationRequestResponse).action
+    return _resolved(draft, ElicitationDecision(action.value))
 
 
 def _resolved(draft: ServerRequestDraft, decision: ElicitationDecision) -> Op:

@@ -9,6 +9,7 @@ from actors.config import own_version
 from messages.rpc.handshake import ClientInfo, InitializeParams, InitializeResponse
 from messages.rpc.notifications import METHOD, ConfigWarningNotification
 
+from .core_feed import ITEM_METHODS, CreatedFeed
 from .ground import Ground
 from .rpc_errors import RpcFailure
 from .rpc_handler import ClientRequest, Welcome
@@ -61,6 +62,12 @@ async def welcome(ground: Ground, request: ClientRequest) -> Welcome:
     opted_out = frozenset(
         () if capabilities is None else capabilities.opt_out_notification_methods or ()
     )
+    core_events = capabilities is not None and capabilities.treadle_events
+    if core_events:
+        opted_out |= ITEM_METHODS
+        created = ground.supervisor.subscribe_thread_created()
+        write = ground.connections.notification
+        request.connection.carry(CreatedFeed(request.connection, created, write))
     for warning in ground.setup.warnings:
         said = ConfigWarningNotification(summary=warning)
         if METHOD[type(said)] not in opted_out:
@@ -70,4 +77,5 @@ async def welcome(ground: Ground, request: ClientRequest) -> Welcome:
         result=None,
         experimental=capabilities is not None and capabilities.experimental_api,
         opted_out=opted_out,
+        core_events=core_events,
     )

@@ -7,14 +7,15 @@ from pathlib import Path
 import attrs
 import trio
 
-from actors.config import Config, ConfigError, ConfigLayer, load_config_async
-from actors.rollout import SessionIndex
+from actors.config import Config, ConfigError, ConfigLayer, ConfigWriter, load_config_async
+from actors.rollout import SessionIndex, ThreadNotes
 from actors.runtime import World
 from actors.supervisor import Supervisor
 from actors.tools import SandboxProbe
 from messages.ids import ThreadId
 from messages.rpc.notifications import METHOD, ServerNotification
 
+from .file_searches import FileSearches
 from .loaded_threads import LoadedThreads
 from .rpc_connections import Connections
 from .rpc_errors import RpcFailure
@@ -55,7 +56,9 @@ class Ground:
     Attributes:
         originator: Noted in new threads.
         index: The names of threads.
+        notes: What clients keep beside threads.
         sandbox: Says what builds sandboxes for commands that belong to no thread.
+        searches: What clients look for among files.
     """
 
     supervisor: Supervisor
@@ -65,7 +68,9 @@ class Ground:
     world: World
     originator: str
     index: SessionIndex = attrs.field(init=False)
+    notes: ThreadNotes = attrs.field(init=False)
     sandbox: SandboxProbe = attrs.field(init=False)
+    searches: FileSearches = attrs.field(init=False)
     # The threads that are being resumed; whoever wants one of them too waits.
     _opening: dict[ThreadId, trio.Event] = attrs.field(
         factory=dict[ThreadId, trio.Event], init=False
@@ -73,7 +78,9 @@ class Ground:
 
     def __attrs_post_init__(self) -> None:
         self.index = SessionIndex(self.home, self.world)
+        self.notes = ThreadNotes(self.home)
         self.sandbox = SandboxProbe(self.setup.environ)
+        self.searches = FileSearches(self.setup.cwd)
 
     @property
     def home(self) -> Path:
@@ -105,6 +112,10 @@ class Ground:
             return await load_config_async(self.home, cwd=folder, overrides=layer)
         except ConfigError as exc:
             raise RpcFailure.invalid(f"error deriving config: {exc}") from exc
+
+    def config_writer(self) -> ConfigWriter:
+        """Return what changes the user's configuration file."""
+        return ConfigWriter(home=self.home, cwd=self.setup.cwd, overrides=self.setup.overrides)
 
     @asynccontextmanager
     async def opening(self, thread_id: ThreadId) -> AsyncGenerator[None]:

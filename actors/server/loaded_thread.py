@@ -27,6 +27,8 @@ from messages.rpc.thread import Thread as WireThread
 from messages.rpc.turn import Turn
 
 from .client_answers import answer_op, refusal_op
+from .core_feed import CoreEvents
+from .core_values import answer_key
 from .event_watch import EventWatch
 from .projection import Outgoing, ThreadProjection
 from .rpc_connection import Connection
@@ -79,7 +81,7 @@ class LoadedThread:
     rolling_back: bool = attrs.field(default=False, init=False)
     ended: trio.Event = attrs.field(factory=trio.Event, init=False)
     _channel: EventChannel[Sent] = attrs.field(
-        factory=lambda: EventChannel[Sent](capacity=_CAPACITY), init=False
+        factory=lambda: EventChannel[Sent](capacity=_CAPACITY, keeps_read=False), init=False
     )
     _feeds: dict[Connection, Feed] = attrs.field(factory=dict[Connection, Feed], init=False)
     # By the key of the question; as many as the thread has open.
@@ -88,6 +90,12 @@ class LoadedThread:
     # The end of what each follower is told.
     _last: "dict[Connection, _Mark]" = attrs.field(factory=dict["Connection", "_Mark"], init=False)
     _nursery: trio.Nursery | None = attrs.field(default=None, init=False)
+    # Whether another process goes on with the thread, and says what there is to say of it.
+    _given_away: bool = attrs.field(default=False, init=False)
+    # Made for the first connection that follows the events as they are; None costs nothing.
+    _core: CoreEvents | None = attrs.field(default=None, init=False)
+    # The number of the next event to take.
+    _next_seq: int = attrs.field(default=1, init=False)
 
     @property
     def thread_id(self) -> ThreadId:
@@ -120,8 +128,18 @@ class LoadedThread:
         """
         feed = self._feeds.get(connection)
         if feed is None:
-            feed = self._feeds[connection] = connection.follow(self._channel.subscribe())
+            if connection.core_events:
+                feed = connection.carry(self._core_events().feed(connection))
+            else:
+                feed = connection.follow(self._channel.subscribe())
+            self._feeds[connection] = feed
         return feed
+
+    def _core_events(self) -> CoreEvents:
+        if self._core is None:
+            write, parent_id = self._connections.notification, self.facts.parent_id
+            self._core = CoreEvents(self.thread, write, parent_id, self._next_seq)
+        return self._core
 
     def leave(self, connection: Connection) -> bool:
         """Tell a connection nothing more; say whether it was told anything."""
@@ -132,6 +150,19 @@ class LoadedThread:
         for question in self._questions.values():
             question.lose(connection)
         return True
+
+    async def give_away(self) -> None:
+        """
+        Let all leave who follow, when they were sent what was said, and tell nobody anything more.
+
+        Another process goes on with the thread; who followed here follows there.
+        """
+        async with trio.open_nursery() as nursery:
+            for connection in self.followers:
+                nursery.start_soon(self.settle, connection)
+        self._given_away = True
+        for connection in tuple(self._feeds):
+            self.leave(connection)
 
     def holding(self, connection: Connection) -> AbstractContextManager[None]:
         """Tell that connection nothing inside of this, and everything afterwards."""
@@ -145,12 +176,14 @@ class LoadedThread:
             if connection not in self._feeds or connection.ended:
                 return
             mark = _Mark.of(connection)
-            self._channel.publish(mark)
+            self._publish_mark(mark)
         with trio.move_on_after(_SETTLE):
             await mark.reached.wait()
 
     async def ask_again(self, connection: Connection) -> None:
-        """Put all open questions to a connection that joined."""
+        """Put all open questions to a connection that joined, unless it answers by ops."""
+        if connection.core_events:
+            return
         for question in tuple(self._questions.values()):
             await question.send_to(connection)
 
@@ -186,9 +219,12 @@ class LoadedThread:
             _log.warning("thread %s: clients missed %d events", self.thread_id, event.missed)
             self._send(self.projection.lagged(self.thread.snapshot()))
             return
+        self._next_seq = event.seq + 1
         self._note(event)
         for watch in tuple(self._watches):
             watch.offer(event)
+        if self._core is not None:
+            self._core.take(event)
         try:
             self._send(self.projection.take(event))
         except Exception:  # noqa: BLE001 -- logged
@@ -223,14 +259,15 @@ class LoadedThread:
     def tell(self, notification: ServerNotification) -> None:
         """Tell all who follow, and some things everybody."""
         for_all = isinstance(notification, _FOR_ALL)
-        if not self._feeds and not for_all:
+        if self._given_away or not (self._feeds or for_all):
             return
         written = self._connections.notification(METHOD[type(notification)], notification)
         if self._feeds:
             self._channel.publish(written)
         if for_all:
             for connection in self._connections:
-                if connection.initialized and connection not in self._feeds:
+                heard = connection in self._feeds and not connection.core_events
+                if connection.initialized and not heard:
                     connection.post_notification(written)
 
     # Questions ----------------------------------------------------------------
@@ -272,6 +309,12 @@ class LoadedThread:
         except MailboxFull:
             _log.error("thread %s: an answer is lost: %r", self.thread_id, op)
 
+    def note_answer(self, op: Op) -> None:
+        """Hear that the thread got an answer otherwise than to a question of ours."""
+        key = answer_key(op)
+        if key is not None:
+            self._send(self.projection.answered(key, op))
+
     def _resolved(self, key: str) -> None:
         question = self._questions.pop(key, None)
         if question is None:
@@ -290,13 +333,24 @@ class LoadedThread:
         gone = NotLoadedThreadStatus()
         self.tell(ThreadStatusChangedNotification(thread_id=self.thread_id, status=gone))
         self.tell(ThreadClosedNotification(thread_id=self.thread_id))
+        if self._core is not None:
+            self._core.close()
         for connection in self._feeds:
             mark = self._last[connection] = _Mark.of(connection)
-            self._channel.publish(mark)
+            self._publish_mark(mark)
         self._channel.close()
+        if self._core is not None:
+            self._core.end()
         self.ended.set()
         for watch in self._watches:
             watch.fail(ThreadClosed(self.thread_id))
+
+    def _publish_mark(self, mark: "_Mark") -> None:
+        assert mark.connection is not None  # see `of`
+        if self._core is not None and mark.connection.core_events:
+            self._core.publish(mark)
+        else:
+            self._channel.publish(mark)
 
 
 @attrs.define(eq=False, repr=False)

@@ -1,7 +1,8 @@
 """All loaded threads and those who follow them."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 
 import attrs
 import trio
@@ -10,7 +11,10 @@ from actors.rollout import parse_thread_id
 from actors.runtime import Lagged, World
 from actors.supervisor import Supervisor, ThreadNotFound, ThreadOrigin
 from actors.thread import Thread
-from messages.ids import ThreadId
+from messages import events
+from messages.control import Closed, Opened, TurnEnded, TurnStarted, WorkerEvent
+from messages.events import Event
+from messages.ids import ThreadId, TurnId
 from messages.settings import SubAgentThreadSpawn, SubAgentWrapper
 
 from .loaded_thread import LoadedThread
@@ -46,12 +50,16 @@ class LoadedThreads:
 
     Reviewers and other threads of the house are not among them: their events come
     with the thread that they work for.
+
+    Attributes:
+        on_event: Told what happens to them, before clients are; must neither wait nor raise.
     """
 
     _supervisor: Supervisor
     _connections: Connections
     _world: World
     _nursery: trio.Nursery
+    on_event: Callable[[WorkerEvent], None] | None = attrs.field(default=None, init=False)
     _threads: dict[ThreadId, LoadedThread] = attrs.field(
         factory=dict[ThreadId, LoadedThread], init=False
     )
@@ -89,18 +97,44 @@ class LoadedThreads:
         projection = ThreadProjection(thread.thread_id, self._world.now, raw_items=raw_items)
         loaded = LoadedThread(thread, facts, name, projection, self._connections, self._world.now)
         self._threads[thread.thread_id] = loaded
+        self._say(
+            Opened(
+                thread_id=thread.thread_id,
+                path=thread.rollout_path,
+                parent_id=None if facts.parent_id is None else ThreadId(facts.parent_id),
+                ephemeral=thread.rollout_path is None,
+            )
+        )
         self._nursery.start_soon(self._run, loaded, name=f"clients of {thread.thread_id}")
         return loaded
 
     async def _run(self, loaded: LoadedThread) -> None:
         try:
-            await loaded.run(loaded.thread.subscribe(from_seq=1))
+            with loaded.watch(partial(self._watch, loaded.thread_id)):
+                await loaded.run(loaded.thread.subscribe(from_seq=1))
         except Exception:  # noqa: BLE001 -- logged
             # A defect of ours; the clients of other threads must not pay for it.
             _log.exception("clients hear nothing more of thread %s", loaded.thread_id)
         finally:
             if self._threads.get(loaded.thread_id) is loaded:
                 del self._threads[loaded.thread_id]
+                self._say(Closed(thread_id=loaded.thread_id))
+
+    def _watch(self, thread_id: ThreadId, event: Event) -> None:
+        """Say the beginnings and ends of turns."""
+        match event.msg:
+            case events.TurnStarted(turn_id=turn_id):
+                self._say(TurnStarted(thread_id=thread_id, turn_id=turn_id))
+            case events.TurnComplete(turn_id=turn_id) | events.TurnAborted(turn_id=turn_id):
+                # Older records do not say which turn it was.
+                ended = turn_id or TurnId(event.id)
+                self._say(TurnEnded(thread_id=thread_id, turn_id=ended))
+            case _:
+                pass
+
+    def _say(self, event: WorkerEvent) -> None:
+        if self.on_event is not None:
+            self.on_event(event)
 
     def forget(self, connection: Connection) -> None:
         """Let a connection that has ended follow nothing any more; the threads go on."""

@@ -85,6 +85,11 @@ class _RunningTurn:
         )
 
 
+def _says_much(limits: events.RateLimitSnapshot) -> bool:
+    """Tell whether anything is known but whose limits they are."""
+    return any((limits.primary, limits.secondary, limits.credits, limits.plan_type))
+
+
 @attrs.define(eq=False)
 class ThreadProjection:
     """
@@ -144,6 +149,11 @@ class ThreadProjection:
     def last_usage(self) -> ThreadTokenUsageUpdatedNotification | None:
         """What clients were told of tokens; None when nothing was yet."""
         return self._usage
+
+    @property
+    def last_limits(self) -> events.RateLimitSnapshot | None:
+        """What the provider told of its limits; None when it never did."""
+        return self._limits
 
     def open_items(self) -> tuple[ThreadItem, ...]:
         """List the items of the running turn that have started and not ended."""
@@ -297,9 +307,10 @@ class ThreadProjection:
             if self._usage is None or said.token_usage != self._usage.token_usage:
                 self._usage = said
                 yield said
-        if event.rate_limits is not None and event.rate_limits != self._limits:
-            self._limits = event.rate_limits
-            yield AccountRateLimitsUpdatedNotification(rate_limits=rate_limits(event.rate_limits))
+        limits = event.rate_limits
+        if limits is not None and limits != self._limits and (self._limits or _says_much(limits)):
+            self._limits = limits
+            yield AccountRateLimitsUpdatedNotification(rate_limits=rate_limits(limits))
 
     def _on_diff(self, turn_id: str, event: events.TurnDiff) -> _Told:
         """Tell it once: the thread repeats it after each request to the model."""

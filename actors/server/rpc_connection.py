@@ -1,7 +1,7 @@
 """One client: its handshake, its requests, and the one queue of all it is told."""
 
 import logging
-from typing import Any, Final, assert_never
+from typing import Any, Final, TypeVar, assert_never
 
 import attrs
 import trio
@@ -29,6 +29,8 @@ from .transports.message_stream import CloseCode, Farewell, MessageStream
 __all__ = ["Connection", "ConnectionStatistics", "farewell"]
 
 _log = logging.getLogger("actors")
+
+FeedT = TypeVar("FeedT", bound=Feed)
 
 _FIRST_LOGGED: Final = 5
 """Of what is no message so many are logged, and then each whose number is a power of two."""
@@ -133,6 +135,11 @@ class Connection:
         return frozenset() if self._welcome is None else self._welcome.opted_out
 
     @property
+    def core_events(self) -> bool:
+        """Whether it follows threads by their events; see `CoreEvents`."""
+        return self._welcome is not None and self._welcome.core_events
+
+    @property
     def ended(self) -> bool:
         """Whether nothing more can be sent to it."""
         return self._ended
@@ -219,10 +226,18 @@ class Connection:
         Raises:
             ConnectionGone: The connection has ended; *source* is closed.
         """
+        return self.carry(Feed(self, source))
+
+    def carry(self, feed: FeedT) -> FeedT:
+        """
+        Run a feed to this connection until it ends; see `follow`.
+
+        Raises:
+            ConnectionGone: The connection has ended; the feed's source is closed.
+        """
         if self._feeds is None or self._ended:
-            source.close()
+            feed.close()
             raise ConnectionGone(self.name)
-        feed = Feed(self, source)
         self._feeds.start_soon(feed.run, name=f"feed of {self.name}")
         return feed
 

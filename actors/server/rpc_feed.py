@@ -67,20 +67,31 @@ class Feed:
         """Carry nothing more; what is queued already is sent."""
         self._scope.cancel()
 
+    def close(self) -> None:
+        """Give up the source without having carried anything."""
+        self._source.close()
+
     async def run(self) -> None:
         """Carry until the source ends, the connection ends, or it is told to stop."""
         with self._scope, self._source:
             try:
+                await self._begin()
                 while True:
                     for message in await self._source.receive_many():
                         await self._carry(message)
             except (ChannelClosed, ConnectionGone):
                 return
 
-    async def _carry(self, message: Outgoing | Lagged) -> None:
-        # After it was received: a hold that began meanwhile holds for this message.
+    async def _begin(self) -> None:
+        """Say what comes before everything: nothing."""
+
+    async def _wait_released(self) -> None:
         while self._holds:
             await self._released.park()
+
+    async def _carry(self, message: Outgoing | Lagged) -> None:
+        # After it was received: a hold that began meanwhile holds for this message.
+        await self._wait_released()
         match message:
             case OutgoingNotification():
                 await self._connection.send_notification(message)

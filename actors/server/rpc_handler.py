@@ -27,11 +27,13 @@ class Welcome:
         result: What the client gets.
         experimental: Whether it may use what is experimental.
         opted_out: Names of notifications that it does not want, exactly as they are.
+        core_events: Whether it follows threads by their events; see `CoreEvents`.
     """
 
     result: Json
     experimental: bool = False
     opted_out: frozenset[str] = frozenset()
+    core_events: bool = False
 
 
 @attrs.define(eq=False)

@@ -92,6 +92,16 @@ class Question:
             self._asked.pop(connection, None)
             raise
 
+    async def repeat_to(self, connection: Asked) -> None:
+        """
+        Ask a connection once more that was asked before, in the same words.
+
+        Raises:
+            ConnectionGone: The connection has ended.
+        """
+        if self.is_pending and connection in self._asked:
+            await connection.put(self._text)
+
     async def wait_answer(self) -> Answer:
         """
         Wait for the first answer of whoever was asked, now or later.

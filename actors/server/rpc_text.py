@@ -156,7 +156,9 @@ def write_error(request_id: RequestId, error: RpcError) -> bytes:
 
 def _write(message: dict[str, Json], content: Json) -> bytes:
     try:
-        return orjson.dumps(message, default=to_json)
+        # A copy: what orjson gives holds 4 KB of memory however short it is, and many
+        # messages wait or are kept.
+        return b"%b" % orjson.dumps(message, default=to_json)
     except TypeError as exc:  # what orjson raises for all that has no JSON
         problem = str(exc.__cause__ or exc)
         raise EncodeError(type(content).__name__, problem) from exc

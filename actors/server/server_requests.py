@@ -1,7 +1,6 @@
 """Questions of a thread as requests to clients, before they have a number."""
 
-from collections.abc import Mapping
-from typing import Final, TypeAlias, assert_never
+from typing import Final, assert_never
 
 import attrs
 
@@ -15,27 +14,20 @@ from messages.rpc.approvals import (
     ToolRequestUserInputParams,
     ToolRequestUserInputQuestion,
 )
+from messages.rpc.elicitation import McpServerElicitationRequestParams
 from messages.rpc.requests import ServerRequestParams
 from messages.rpc.thread import ThreadActiveFlag
-from messages.value import Json
 
 from .command_line import command_line
 from .item_values import command_actions
 
 __all__ = [
-    "ELICITATION",
-    "DraftParams",
     "OpenRequests",
     "RequestResolved",
     "ServerRequestDraft",
     "draft_of",
     "question_key",
 ]
-
-ELICITATION: Final = "mcpServer/elicitation/request"
-"""Method of a question that an MCP server asks; only clients of 0.169 know it."""
-
-DraftParams: TypeAlias = ServerRequestParams | Mapping[str, Json]
 
 
 @attrs.frozen(kw_only=True)
@@ -46,14 +38,13 @@ class ServerRequestDraft:
     Attributes:
         key: Names the question in its thread as long as it is open.
         turn_id: The turn that asks.
-        params: For the question of an MCP server plain JSON, otherwise a value.
         question: What the thread asks.
     """
 
     key: str
     turn_id: str
     method: str
-    params: DraftParams
+    params: ServerRequestParams
     question: Question
 
 
@@ -100,7 +91,7 @@ def draft_of(thread_id: str, turn_id: str, question: Question, now_ms: int) -> S
 
 def _request(
     thread_id: str, turn_id: str, question: Question, now_ms: int
-) -> tuple[str, DraftParams]:
+) -> tuple[str, ServerRequestParams]:
     match question:
         case events.ExecApprovalRequest():
             return "item/commandExecution/requestApproval", CommandExecutionRequestApprovalParams(
@@ -140,7 +131,8 @@ def _request(
                 arguments=question.arguments,
             )
         case events.ElicitationRequest():
-            return ELICITATION, _elicitation(thread_id, turn_id, question)
+            # Only clients of 0.169 know it.
+            return "mcpServer/elicitation/request", _elicitation(thread_id, turn_id, question)
         case _:
             assert_never(question)
 
@@ -163,17 +155,15 @@ def _option(option: events.QuestionOption) -> ToolRequestUserInputOption:
 
 def _elicitation(
     thread_id: str, turn_id: str, question: events.ElicitationRequest
-) -> dict[str, Json]:
+) -> McpServerElicitationRequestParams:
     """Ask for a plain yes or no: a form without fields, as the thread knows no more of it."""
-    return {
-        "threadId": thread_id,
-        "turnId": turn_id,
-        "serverName": question.server_name,
-        "mode": "form",
-        "_meta": None,
-        "message": question.message,
-        "requestedSchema": {"type": "object", "properties": {}},
-    }
+    return McpServerElicitationRequestParams(
+        thread_id=thread_id,
+        turn_id=turn_id,
+        server_name=question.server_name,
+        message=question.message,
+        requested_schema={"type": "object", "properties": {}},
+    )
 
 
 _APPROVALS: Final = (

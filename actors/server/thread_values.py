@@ -3,11 +3,17 @@
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import Any, BinaryIO, Final
 
 import attrs
 
-from actors.rollout import ListedThread, RolloutNotFound, RolloutUnreadable, parse_time
+from actors.rollout import (
+    ListedThread,
+    RolloutNotFound,
+    RolloutUnreadable,
+    ThreadNote,
+    parse_time,
+)
 from messages.codec import decode_item
 from messages.errors import DecodeError
 from messages.events import UserMessage
@@ -38,6 +44,7 @@ class ThreadFacts:
         preview: What the user said first; empty before that.
         created_at: In seconds since the Unix epoch; so is updated_at.
         path: Its rollout; None for an ephemeral one.
+        daybreak: See `ThreadNote`.
     """
 
     id: str
@@ -53,6 +60,15 @@ class ThreadFacts:
     git: GitInfo | None = None
     forked_from_id: str | None = None
     parent_id: str | None = None
+    daybreak: bool | None = None
+
+    def noted(self, note: ThreadNote | None) -> "ThreadFacts":
+        """Say what clients said instead of what was recorded."""
+        if note is None:
+            return self
+        changes: dict[str, Any] = {**note.git}
+        git = attrs.evolve(self.git or GitInfo(), **changes)
+        return attrs.evolve(self, git=None if git == GitInfo() else git, daybreak=note.daybreak)
 
     def thread(
         self,
@@ -82,6 +98,7 @@ class ThreadFacts:
             forked_from_id=self.forked_from_id,
             parent_thread_id=self.parent_id,
             originator=self.originator or None,
+            daybreak_enabled=self.daybreak,
             turns=turns,
         )
 
@@ -141,12 +158,17 @@ def read_facts(path: Path, *, provider: str) -> ThreadFacts:
 
 
 def listed_thread(
-    listed: ListedThread, *, provider: str, name: str | None, status: ThreadStatus | None
+    listed: ListedThread,
+    *,
+    provider: str,
+    name: str | None,
+    status: ThreadStatus | None,
+    note: ThreadNote | None,
 ) -> Thread:
     """Say a thread of a list."""
     source = listed.source
     spawned = source.subagent if isinstance(source, SubAgentWrapper) else None
-    return ThreadFacts(
+    facts = ThreadFacts(
         id=listed.thread_id,
         source=wire_source(source),
         model_provider=listed.model_provider or provider,
@@ -159,7 +181,8 @@ def listed_thread(
         preview=listed.first_user_message or "",
         git=_git(listed.git),
         parent_id=spawned.parent_thread_id if isinstance(spawned, SubAgentThreadSpawn) else None,
-    ).thread(name=name, status=status)
+    )
+    return facts.noted(note).thread(name=name, status=status)
 
 
 def _head(lines: BinaryIO) -> tuple[SessionMeta | None, UserMessage | None]:

@@ -1,7 +1,7 @@
 """The one codec of this package, put together at first use."""
 
 import functools
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from .converter import Codec
@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from .shape import Shape
 
 __all__ = ["line_reader", "the_codec", "the_records"]
+
+_CONTROL: Final = "messages.control"
 
 
 @functools.cache
@@ -24,14 +26,18 @@ def _assembled() -> "tuple[Codec, Records]":
     from .setting_shapes import SETTING_SHAPES  # noqa: PLC0415
 
     shapes = {**SETTING_SHAPES, **ITEM_SHAPES, **EVENT_SHAPES, **OP_SHAPES}
-    codec = Codec(shapes, _rpc_shape)
+    codec = Codec(shapes, _late_shape)
     records = Records(codec)
     codec.add(RolloutLine, records.line_shape())
     return codec, records
 
 
-def _rpc_shape(cls: type) -> "Shape | None":
-    # Only now: most programs speak to no app-server, and its classes are many.
+def _late_shape(cls: type) -> "Shape | None":
+    # Only now: most programs speak to no app-server and to no worker, whose classes are many.
+    if cls.__module__ == _CONTROL:
+        from .control_shapes import CONTROL_SHAPES  # noqa: PLC0415
+
+        return CONTROL_SHAPES.get(cls)
     from ..rpc.value import RpcValue  # noqa: PLC0415
 
     if not issubclass(cls, RpcValue):

@@ -10,6 +10,7 @@ from ..rpc import (
     approvals,
     catalogue,
     config,
+    elicitation,
     envelope,
     file_search,
     items,
@@ -178,6 +179,10 @@ RPC_SHAPES: Shapes = {
     approvals.AcceptWithExecpolicyAmendment: Shape(
         wrapper="acceptWithExecpolicyAmendment", names=_as_they_are("execpolicy_amendment")
     ),
+    elicitation.McpServerElicitationRequestParams: Shape(
+        tag="form", tag_key="mode", names={"meta": "_meta"}
+    ),
+    elicitation.McpServerElicitationRequestResponse: Shape(names={"meta": "_meta"}),
     account.ChatgptAuthTokensRefreshParams: Shape(omitted=("previous_account_id",)),
     # accounts
     account.ApiKeyAccount: Shape(tag="apiKey"),

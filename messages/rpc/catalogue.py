@@ -30,6 +30,7 @@ __all__ = [
     "McpServerOauthLoginResponse",
     "McpServerRefreshResponse",
     "McpServerStatus",
+    "McpServerStatusDetail",
     "MockExperimentalMethodParams",
     "MockExperimentalMethodResponse",
     "Model",
@@ -179,12 +180,29 @@ class McpServerRefreshResponse(RpcValue):
     """MCP servers are looked at again with the next turn of each thread."""
 
 
+class McpServerStatusDetail(Enum):
+    """How much is told of an MCP server."""
+
+    FULL = "full"
+    TOOLS_AND_AUTH_ONLY = "toolsAndAuthOnly"
+
+
 @attrs.frozen(kw_only=True)
 class ListMcpServerStatusParams(RpcParams):
-    """List MCP servers."""
+    """
+    List MCP servers.
+
+    Attributes:
+        detail: None for everything.
+        thread_id: Those that this thread uses; None for those of the configuration.
+        server_name: This one only; None for all.
+    """
 
     cursor: str | None = None
     limit: int | None = attrs.field(default=None, validator=natural)
+    detail: McpServerStatusDetail | None = None
+    thread_id: str | None = None
+    server_name: str | None = None
 
 
 class McpAuthStatus(Enum):

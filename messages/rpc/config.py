@@ -150,11 +150,17 @@ class ConfigValueWriteParams(RpcParams):
 
 @attrs.frozen(kw_only=True)
 class ConfigBatchWriteParams(RpcParams):
-    """Change several values at once or none; the rest as in `ConfigValueWriteParams`."""
+    """
+    Change several values at once or none; the rest as in `ConfigValueWriteParams`.
+
+    Attributes:
+        reload_user_config: Whether threads that are loaded are to use it, too.
+    """
 
     edits: tuple[ConfigEdit, ...]
     file_path: str | None = None
     expected_version: str | None = None
+    reload_user_config: bool = False
 
 
 class WriteStatus(Enum):

@@ -24,10 +24,14 @@ class InitializeCapabilities(RpcParams):
     Attributes:
         experimental_api: Whether it knows what it does when it asks for what may change.
         opt_out_notification_methods: Notifications that it does not want to hear, by name.
+        treadle_events:
+            Whether it wants the events of threads as they are, ``codex/event/...``, in
+            place of items, and answers what is asked by ops; for Treadle's own clients.
     """
 
     experimental_api: bool = False
     opt_out_notification_methods: tuple[str, ...] | None = None
+    treadle_events: bool = False
 
 
 @attrs.frozen(kw_only=True)

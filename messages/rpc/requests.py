@@ -10,12 +10,15 @@ from . import (
     catalogue,
     command,
     config,
+    elicitation,
     file_search,
     handshake,
+    pool,
     skills,
     thread,
     thread_pages,
     thread_upkeep,
+    treadle,
     turn,
 )
 
@@ -100,6 +103,21 @@ CLIENT_REQUESTS: Mapping[str, RequestKind] = MappingProxyType(
         "turn/interrupt": RequestKind(turn.TurnInterruptParams, turn.TurnInterruptResponse),
         "review/start": RequestKind(turn.ReviewStartParams, turn.ReviewStartResponse),
         "command/exec": RequestKind(command.CommandExecParams, command.CommandExecResponse),
+        # threads as they are, for Treadle's own clients
+        "treadle/submit": RequestKind(
+            treadle.TreadleSubmitParams, treadle.TreadleSubmitResponse, experimental=True
+        ),
+        "treadle/steer": RequestKind(
+            treadle.TreadleSteerParams, treadle.TreadleSteerResponse, experimental=True
+        ),
+        "treadle/approval/revoke": RequestKind(
+            treadle.TreadleRevokeParams, treadle.TreadleRevokeResponse, experimental=True
+        ),
+        "treadle/close": RequestKind(
+            treadle.TreadleCloseParams, treadle.TreadleCloseResponse, experimental=True
+        ),
+        # pools of workers
+        "treadle/pool/read": RequestKind(None, pool.PoolReadResponse),
         # what there is
         "model/list": RequestKind(catalogue.ModelListParams, catalogue.ModelListResponse),
         "collaborationMode/list": RequestKind(
@@ -185,6 +203,10 @@ SERVER_REQUESTS: Mapping[str, RequestKind] = MappingProxyType(
         "item/tool/call": RequestKind(
             approvals.DynamicToolCallParams, approvals.DynamicToolCallResponse
         ),
+        "mcpServer/elicitation/request": RequestKind(
+            elicitation.McpServerElicitationRequestParams,
+            elicitation.McpServerElicitationRequestResponse,
+        ),
         "account/chatgptAuthTokens/refresh": RequestKind(
             account.ChatgptAuthTokensRefreshParams, account.ChatgptAuthTokensRefreshResponse
         ),
@@ -197,6 +219,7 @@ ServerRequestParams: TypeAlias = (
     | approvals.FileChangeRequestApprovalParams
     | approvals.ToolRequestUserInputParams
     | approvals.DynamicToolCallParams
+    | elicitation.McpServerElicitationRequestParams
     | account.ChatgptAuthTokensRefreshParams
 )
 

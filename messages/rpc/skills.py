@@ -125,10 +125,17 @@ class SkillsListResponse(RpcValue):
 
 @attrs.frozen(kw_only=True)
 class SkillsConfigWriteParams(RpcParams):
-    """Switch a skill on or off; path is its file."""
+    """
+    Switch a skill on or off; it is called by one of the two.
 
-    path: str
+    Attributes:
+        path: Its file.
+        name: As it calls itself.
+    """
+
     enabled: bool
+    path: str | None = None
+    name: str | None = None
 
 
 @attrs.frozen(kw_only=True)

@@ -99,6 +99,7 @@ class Thread(RpcValue):
         recency_at: When somebody last did something with it.
         path: The rollout, which need not exist yet; None when there will be none.
         name: As given by the user.
+        daybreak_enabled: What a client keeps here for itself; None when it never said.
         turns: Empty where an answer is not about them.
     """
 
@@ -126,6 +127,7 @@ class Thread(RpcValue):
     originator: str | None = None
     agent_nickname: str | None = None
     agent_role: str | None = None
+    daybreak_enabled: bool | None = None
     turns: tuple[Turn, ...] = ()
 
 

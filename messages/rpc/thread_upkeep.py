@@ -119,11 +119,12 @@ class ThreadMetadataGitInfoUpdateParams(RpcParams):
 
 @attrs.frozen(kw_only=True)
 class ThreadMetadataUpdateParams(RpcParams):
-    """Change what is kept beside a thread; a project_id of None clears it."""
+    """Change what is kept beside a thread; an empty project_id takes it out of its project."""
 
     thread_id: str
     git_info: ThreadMetadataGitInfoUpdateParams | None = None
-    project_id: str | Keep | None = KEEP
+    project_id: str | None = None
+    daybreak_enabled: bool | None = None
 
 
 @attrs.frozen(kw_only=True)

@@ -178,12 +178,7 @@ exclude_slash_tmp = true
         base_instructions="Be good.",
         developer_instructions="Be quick.",
         credential_store=CredentialStore.AUTO,
-        model_overrides=ModelOverrides(
-            context_window=100_000,
-            auto_compact_token_limit=90_000,
-            supports_reasoning_summaries=True,
-            tool_output_token_limit=5000,
-        ),
+        model_overrides=ModelOverrides(context_window=100_000, supports_reasoning_summaries=True),
         model="gpt-5",
         model_provider="acme",
         providers={
@@ -287,6 +282,7 @@ def test_a_thread_starts_with_everything_that_is_configured(home: Path) -> None:
         developer_instructions="d",
         user_instructions="u",
         model_overrides=ModelOverrides(context_window=5),
+        rule_folders=("/r",),
         disabled_skills=frozenset({"/s"}),
     )
 

@@ -255,6 +255,31 @@ def test_only_the_user_s_own_file_gives_trust(places: Places, layer: str) -> Non
     assert len(told) == (0 if layer == "project" else 1)  # a project's was not even read
 
 
+def test_rules_count_only_of_trusted_folders(places: Places) -> None:
+    """Those of any other could let commands run unasked and outside of every sandbox."""
+    paths = [
+        places.write(f"{folder}/.codex/rules/x.rules", "prefix_rule(pattern=['rm'])").parent
+        for folder in ("project", "project/sub")
+    ]
+    system = str(places.system.parent / "rules")
+
+    told = places.load()
+    places.write(places.user, places.trust)
+    trusted = places.load()
+    with places.user.open("a") as file:
+        file.write(f'[projects."{places.project}/sub"]\ntrust_level = "untrusted"\n')
+    partly = places.load()
+    places.write(places.user, places.trust.replace('"trusted"', '"untrusted"'))
+    untrusted = places.load()
+
+    assert told.rule_folders == untrusted.rule_folders == (system,)
+    assert [line.partition(":")[0] for line in told.warnings] == [str(path) for path in paths]
+    assert trusted.rule_folders == (system, *map(str, paths))
+    assert partly.rule_folders == (system, str(paths[0]))
+    assert (trusted.warnings, partly.warnings, untrusted.warnings) == ((), (), ())
+    assert trusted.thread_config().rule_folders == trusted.rule_folders
+
+
 def test_what_is_said_of_a_folder_goes_before_what_is_said_of_its_project(places: Places) -> None:
     """A part that came from elsewhere may be left out."""
     write(places, {"project": {"model": "root", "review_model": "root"}, "sub": {"model": "sub"}})

@@ -80,6 +80,14 @@ def test_limits_are_taken_at_their_edge() -> None:
         ({"model_overrides": None}, "model_overrides: expected ModelOverrides, got None"),
         ({"skill_roots": ["/a"]}, "skill_roots: expected tuple of SkillRoot, got ['/a']"),
         ({"skill_roots": ("/a",)}, "skill_roots: expected tuple of SkillRoot, got ('/a',)"),
+        (
+            {"rule_folders": ["/a"]},
+            "rule_folders: expected a tuple of absolute paths, got ['/a']",
+        ),
+        (
+            {"rule_folders": ("a",)},
+            "rule_folders: expected a tuple of absolute paths, got ('a',)",
+        ),
         ({"disabled_skills": {"/a"}}, "disabled_skills: expected frozenset of str, got {'/a'}"),
         ({"mcp_servers": []}, "mcp_servers: expected servers by name, got []"),
         ({"mcp_servers": {"a": 1}}, "mcp_servers.a: expected McpServerConfig, got int"),

@@ -2,7 +2,6 @@
 
 import functools
 import json
-from pathlib import Path
 from typing import Any
 
 import jsonschema
@@ -16,16 +15,16 @@ from messages.events import EventMsg
 from messages.items import ResponseItem
 from messages.ops import Op
 from messages.rollout import SessionMeta, TurnContextItem
+from tests.interop.codex_binary import CODEX_VERSION
+from tests.interop.schemas import schema_folder, why_no_schemas
 
 from .golden_events import EVENTS
 from .golden_items import ITEMS, RECORDS
 from .golden_ops import OPS
 
-SCHEMAS = Path(__file__).parents[3] / "shared" / "reference" / "schema" / "0.104.0"
+SCHEMAS = schema_folder(CODEX_VERSION)
 
-pytestmark = pytest.mark.skipif(
-    not SCHEMAS.is_dir(), reason="the reference's schemas are not beside this checkout"
-)
+pytestmark = pytest.mark.skipif(SCHEMAS is None, reason=why_no_schemas())
 
 # Definitions of objects without a tag, by their name in the schema.
 PARTS: dict[str, type] = {
@@ -59,6 +58,7 @@ PARTS: dict[str, type] = {
 
 @functools.cache
 def loaded(name: str) -> Any:
+    assert SCHEMAS is not None
     return json.loads((SCHEMAS / f"{name}.json").read_text(encoding="utf-8"))
 
 

@@ -1,6 +1,6 @@
 """An app-server over a test's own model, and clients in memory."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -8,6 +8,7 @@ from typing import Any
 import attrs
 import trio
 
+from actors.config import ConfigLayer
 from actors.models import ModelProvider
 from actors.server.app import AppServer, open_app_server
 from actors.server.ground import ServerSetup
@@ -162,6 +163,9 @@ async def open_app(
     provider: ModelProvider | None = None,
     config: str = "",
     warnings: tuple[str, ...] = (),
+    overrides: ConfigLayer | None = None,
+    environ: Mapping[str, str] | None = None,
+    requires_openai_auth: bool = False,
 ) -> AsyncGenerator[Stage]:
     """Serve clients in memory; the test plays the model."""
     home, work = tmp_path / "home", tmp_path / "work"
@@ -172,9 +176,11 @@ async def open_app(
     model = ManualModel()
     used = provider or model
     setup = ServerSetup(
-        environ={"PATH": "/usr/bin:/bin", "HOME": str(home)},
+        environ={"PATH": "/usr/bin:/bin", "HOME": str(home), **(environ or {})},
         cwd=work,
         provider_id=used.info.id,
+        requires_openai_auth=requires_openai_auth,
+        overrides=overrides,
         warnings=warnings,
     )
     async with (

@@ -371,7 +371,7 @@ async def test_a_client_can_go_on_with_a_past_of_its_own(tmp_path: Path) -> None
         ("thread/start", {"modelProvider": "openai"}, "error deriving config: "),
         ("thread/start", {"config": {"model": 5}}, "error deriving config: "),
         ("thread/start", {"approvalsReviewer": "auto_review"}, "approvalsReviewer "),
-        ("account/logout", {}, "account/logout is not supported"),
+        ("mcpServer/oauth/login", {"name": "x"}, "mcpServer/oauth/login is not supported"),
         ("config/value/write", None, "Invalid request: missing field `params`"),
     ],
 )

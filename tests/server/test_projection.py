@@ -322,7 +322,7 @@ def test_elicitation_is_a_form_without_fields_until_its_call_ends() -> None:
     [_, draft] = fed.take(events.ElicitationRequest(server_name="s", id=1, message="Sure?"))
     assert isinstance(draft, ServerRequestDraft)
     assert draft.method == "mcpServer/elicitation/request"
-    assert draft.params == {
+    assert to_json(draft.params) == {
         "threadId": "t",
         "turnId": "u",
         "serverName": "s",
@@ -723,6 +723,19 @@ def test_usage_and_limits_are_told_when_they_are_news() -> None:
     assert body["tokenUsage"]["modelContextWindow"] == 100
     assert fed.take(events.TokenCount(info=info, rate_limits=limits)) == ()
     assert fed.projection.last_usage is not None
+
+
+def test_limits_of_which_nothing_is_known_are_not_told() -> None:
+    """A provider that refuses without numbers says only whose limits they are."""
+    fed = in_turn()
+    limits = events.RateLimitSnapshot(limit_id="codex")
+    known = attrs.evolve(limits, plan_type="pro")
+
+    unknown = fed.take(events.TokenCount(rate_limits=limits))
+    told = [fed.take(events.TokenCount(rate_limits=each)) for each in (known, limits)]
+
+    assert unknown == ()
+    assert [len(each) for each in told] == [1, 1]
 
 
 @pytest.mark.parametrize(

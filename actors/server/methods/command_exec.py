@@ -3,14 +3,13 @@
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import Final, cast
+from typing import Final
 
-import attrs
 import trio
 
 from actors.config import Config
 from actors.safety import Bubblewrap, confine, needs_sandbox
-from actors.tools import ProcessResult, SpawnError, ToolContext, run_process
+from actors.tools import ProcessResult, SpawnError, run_process
 from actors.tools.command_report import decode_output
 from actors.tools.environment import command_environment
 from messages.rpc.command import CommandExecParams, CommandExecResponse
@@ -25,16 +24,6 @@ __all__ = ["command_exec"]
 
 _TIMEOUT_MS: Final = 10_000
 """When nobody says; as in Codex."""
-
-_THREAD: Final = "CODEX_THREAD_ID"
-
-
-@attrs.frozen
-class _Nobody:
-    """What a command's variables depend on of a thread: here of none."""
-
-    thread_id: str = ""
-    variables: Mapping[str, str] = attrs.field(factory=dict[str, str])
 
 
 async def command_exec(ground: Ground, request: ClientRequest) -> CommandExecResponse:
@@ -77,9 +66,7 @@ def _said(result: ProcessResult) -> CommandExecResponse:
 
 
 def _variables(ground: Ground, config: Config, policy: SandboxPolicy) -> dict[str, str]:
-    nobody = cast("ToolContext", _Nobody())  # has what is looked at
-    variables = command_environment(ground.setup.environ, config.environment_policy, nobody)
-    del variables[_THREAD]
+    variables = command_environment(ground.setup.environ, config.environment_policy, None)
     match policy:
         case ExternalSandbox(network_access=NetworkAccess.RESTRICTED):
             closed = True

@@ -1,11 +1,10 @@
-"""The configuration as clients read it; nothing of it is written here."""
+"""The configuration as clients read it."""
 
-import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import cast
 
-import orjson
+import attrs
 
 from actors.config import Config, ConfigLayer, LayerKind, Origin, masked
 from messages.rpc.config import (
@@ -27,7 +26,7 @@ from messages.value import Json
 from ..ground import Ground
 from ..rpc_handler import ClientRequest
 
-__all__ = ["config_read", "requirements_read"]
+__all__ = ["config_read", "layer_metadata", "requirements_read", "shown_value"]
 
 
 async def config_read(ground: Ground, request: ClientRequest) -> ConfigReadResponse:
@@ -37,8 +36,8 @@ async def config_read(ground: Ground, request: ClientRequest) -> ConfigReadRespo
     layers = tuple(reversed(config.layers))
     return ConfigReadResponse(
         config=_values(config),
-        origins={key: _metadata(config, origin) for key, origin in config.origins.items()},
-        layers=tuple(map(_layer, layers)) if params.include_layers else None,
+        origins={key: layer_metadata(config, origin) for key, origin in config.origins.items()},
+        layers=tuple(_layer(config, layer) for layer in layers) if params.include_layers else None,
     )
 
 
@@ -61,26 +60,24 @@ def _values(config: Config) -> dict[str, Json]:
     return values
 
 
-def _metadata(config: Config, origin: Origin) -> ConfigLayerMetadata:
-    layer = next((layer for layer in config.layers if layer.origin == origin), None)
-    return ConfigLayerMetadata(name=_source(origin), version=_version(layer))
+def layer_metadata(config: Config, origin: Origin) -> ConfigLayerMetadata:
+    """Say where a setting is from; the version is that of the whole file."""
+    whole = attrs.evolve(origin, profile=None)
+    versions = (layer.version for layer in config.layers if layer.origin == whole)
+    return ConfigLayerMetadata(name=_source(origin), version=next(versions))
 
 
-def _layer(layer: ConfigLayer) -> WireLayer:
-    return WireLayer(
-        name=_source(layer.origin), version=_version(layer), config=_masked((), layer.raw)
-    )
+def _layer(config: Config, layer: ConfigLayer) -> WireLayer:
+    said = layer_metadata(config, layer.origin)
+    return WireLayer(name=said.name, version=said.version, config=shown_value((), layer.raw))
 
 
-def _masked(path: tuple[str, ...], table: Mapping[str, Json]) -> dict[str, Json]:
-    shown: dict[str, Json] = {}
-    for key, value in table.items():
-        inner = (*path, key)
-        if isinstance(value, Mapping):
-            shown[key] = _masked(inner, cast("Mapping[str, Json]", value))
-        else:
-            shown[key] = masked(inner, value)
-    return shown
+def shown_value(path: tuple[str, ...], value: Json) -> Json:
+    """Hide the secrets of a value or table; *path* is its key."""
+    if not isinstance(value, Mapping):
+        return masked(path, value)
+    table = cast("Mapping[str, Json]", value)
+    return {key: shown_value((*path, key), member) for key, member in table.items()}
 
 
 def _source(origin: Origin) -> ConfigLayerSource:
@@ -94,9 +91,3 @@ def _source(origin: Origin) -> ConfigLayerSource:
             return ProjectConfigLayerSource(dot_codex_folder=str(Path(place).parent))
         case LayerKind.SESSION:
             return SessionFlagsConfigLayerSource()
-
-
-def _version(layer: ConfigLayer | None) -> str:
-    raw = {} if layer is None else dict(layer.raw)
-    written = orjson.dumps(raw, option=orjson.OPT_SORT_KEYS, default=str)
-    return f"sha256:{hashlib.sha256(written).hexdigest()}"

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 import attrs
+import trio
 
 from actors.rollout import (
     INTERACTIVE_SOURCES,
@@ -13,6 +14,7 @@ from actors.rollout import (
     RolloutError,
     SortKey,
     ThreadFilter,
+    ThreadNote,
     list_threads,
     parse_thread_id,
 )
@@ -115,16 +117,23 @@ async def thread_list(ground: Ground, request: ClientRequest) -> ThreadListRespo
     try:
         found, cursor = await _matching(ground, params, limit)
         names = await ground.index.names_of([listed.thread_id for listed in found])
+        notes = await trio.to_thread.run_sync(ground.notes.read)
     except RolloutError as exc:
         raise RpcFailure.internal(f"failed to list threads: {exc}") from exc
-    data = tuple(_listed(ground, listed, names.get(listed.thread_id)) for listed in found)
+    data = tuple(
+        _listed(ground, listed, names.get(listed.thread_id), notes.get(listed.thread_id))
+        for listed in found
+    )
     return ThreadListResponse(data=data, next_cursor=None if cursor is None else cursor.token)
 
 
-def _listed(ground: Ground, listed: ListedThread, name: str | None) -> Thread:
+def _listed(
+    ground: Ground, listed: ListedThread, name: str | None, note: ThreadNote | None
+) -> Thread:
     loaded = ground.loaded.find(listed.thread_id)
     status = None if loaded is None else loaded.projection.status
-    return listed_thread(listed, provider=ground.setup.provider_id, name=name, status=status)
+    provider = ground.setup.provider_id
+    return listed_thread(listed, provider=provider, name=name, status=status, note=note)
 
 
 async def _matching(

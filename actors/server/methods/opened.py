@@ -91,14 +91,19 @@ def facts_of_new(ground: Ground, new: NewThread, config: ThreadConfig) -> Thread
 
 async def facts_of_rollout(ground: Ground, path: Path) -> ThreadFacts:
     """
-    Tell what a rollout says of its thread.
+    Tell what a rollout says of its thread, and what clients keep beside it.
 
     Raises:
         RpcFailure: It cannot be read.
     """
     provider = ground.setup.provider_id
+
+    def read() -> ThreadFacts:
+        facts = read_facts(path, provider=provider)
+        return facts.noted(ground.notes.read().get(ThreadId(facts.id)))
+
     try:
-        return await trio.to_thread.run_sync(lambda: read_facts(path, provider=provider))
+        return await trio.to_thread.run_sync(read)
     except RolloutError as exc:
         raise RpcFailure.internal(f"failed to load rollout `{path}`: {exc}") from exc
 
@@ -113,6 +118,7 @@ async def describe_loaded(
         loaded.facts = attrs.evolve(
             loaded.facts,
             git=recorded.git,
+            daybreak=recorded.daybreak,
             updated_at=recorded.updated_at,
             preview=loaded.facts.preview or recorded.preview,
         )

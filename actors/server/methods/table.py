@@ -10,9 +10,15 @@ from . import (
     account,
     catalogue,
     command_exec,
+    config_writes,
     configuration,
+    core_events,
+    file_search,
     listing,
+    mcp,
+    metadata,
     reading,
+    reviews,
     skills,
     threads,
     turns,
@@ -39,6 +45,7 @@ METHODS: Final[Mapping[str, Method]] = MappingProxyType(
         "thread/delete": upkeep.delete,
         "thread/unsubscribe": upkeep.unsubscribe,
         "thread/name/set": upkeep.set_name,
+        "thread/metadata/update": metadata.metadata_update,
         "thread/rollback": upkeep.rollback,
         "thread/revert": upkeep.revert,
         "thread/compact/start": upkeep.compact,
@@ -46,45 +53,42 @@ METHODS: Final[Mapping[str, Method]] = MappingProxyType(
         "turn/start": turns.start,
         "turn/steer": turns.steer,
         "turn/interrupt": turns.interrupt,
-        "review/start": turns.review,
+        "review/start": reviews.review,
+        "treadle/submit": core_events.submit,
+        "treadle/steer": core_events.steer,
+        "treadle/approval/revoke": core_events.revoke,
+        "treadle/close": core_events.close,
         "command/exec": command_exec.command_exec,
         "model/list": catalogue.models,
         "collaborationMode/list": catalogue.modes,
         "experimentalFeature/list": catalogue.features,
         "app/list": catalogue.apps,
         "skills/list": skills.skills_list,
-        "config/mcpServer/reload": catalogue.reload_mcp,
-        "mcpServerStatus/list": catalogue.mcp_servers,
+        "skills/config/write": skills.skills_config_write,
+        "config/mcpServer/reload": mcp.reload_mcp,
+        "mcpServerStatus/list": mcp.mcp_servers,
+        "fuzzyFileSearch": file_search.search,
+        "fuzzyFileSearch/sessionStart": file_search.session_start,
+        "fuzzyFileSearch/sessionUpdate": file_search.session_update,
+        "fuzzyFileSearch/sessionStop": file_search.session_stop,
         "mock/experimentalMethod": catalogue.echo,
+        "feedback/upload": catalogue.feedback,
         "config/read": configuration.config_read,
+        "config/value/write": config_writes.value_write,
+        "config/batchWrite": config_writes.batch_write,
         "configRequirements/read": configuration.requirements_read,
         "account/read": account.account_read,
+        "account/login/start": account.login_start,
+        "account/login/cancel": account.login_cancel,
+        "account/logout": account.logout,
         "account/rateLimits/read": account.rate_limits_read,
     }
 )
 
-_LOGIN: Final = (
-    "log in with 'treadle login --with-api-key', log out with 'treadle logout'; "
-    "what is kept then counts for the next model request"
-)
-_FILE: Final = "edit config.toml; the next thread reads it"
-_SEARCH: Final = "there is no search for files here; search in the client"
-
 UNSUPPORTED: Final[Mapping[str, str]] = MappingProxyType(
     {
-        "account/login/start": _LOGIN,
-        "account/login/cancel": _LOGIN,
-        "account/logout": _LOGIN,
-        "config/value/write": _FILE,
-        "config/batchWrite": _FILE,
-        "skills/config/write": "switch a skill off with [[skills.config]] in config.toml",
         "mcpServer/oauth/login": "give the server a token with bearer_token_env_var",
-        "fuzzyFileSearch": _SEARCH,
-        "fuzzyFileSearch/sessionStart": _SEARCH,
-        "fuzzyFileSearch/sessionUpdate": _SEARCH,
-        "fuzzyFileSearch/sessionStop": _SEARCH,
-        "feedback/upload": "nothing is sent to anybody",
-        "thread/metadata/update": "what is kept of git is what it was when the thread began",
+        "treadle/pool/read": "it is no pool; 'treadle pool' starts one",
     }
 )
 """Methods that clients may know and that are not there, and what to do instead."""
@@ -96,6 +100,10 @@ BESIDE: Final = frozenset(
         "thread/items/list",
         # Must reach a turn whatever else is asked of its thread.
         "turn/interrupt",
+        # Interrupts and answers go past work that waits for room.
+        "treadle/submit",
+        "treadle/steer",
+        "treadle/approval/revoke",
     }
 )
 """Methods about one thread that wait for no other; all others keep their order."""

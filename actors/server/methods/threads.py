@@ -11,13 +11,17 @@ from actors.rollout import (
     LoadedRollout,
     ResumedHistory,
     RolloutError,
-    load_rollout_async,
+    parse_thread_id,
+    parse_turn_item,
     truncate_before_nth_user_message,
 )
 from actors.supervisor import NewThread
 from actors.thread import ThreadError
 from actors.tools import DynamicToolInvalid
+from messages.content import TextInput
 from messages.events import TokenUsageInfo, TurnStarted
+from messages.ids import ThreadId
+from messages.items import ResponseItem
 from messages.rollout import RolloutItem
 from messages.rpc.notifications import METHOD, ThreadStartedNotification
 from messages.rpc.settings import SortDirection
@@ -32,6 +36,7 @@ from messages.rpc.thread import (
     TurnsPage,
 )
 from messages.rpc.turn import Turn, TurnItemsView
+from messages.turn_items import UserMessageItem
 
 from ..ground import Ground
 from ..loaded_thread import LoadedThread
@@ -53,7 +58,7 @@ from .opened import (
 )
 from .reading import loaded_history
 
-__all__ = ["fork", "resume", "start"]
+__all__ = ["attach_fork", "fork", "forked", "resume", "start"]
 
 
 async def start(ground: Ground, request: ClientRequest) -> None:
@@ -97,7 +102,7 @@ async def resume(ground: Ground, request: ClientRequest) -> None:
         return
     if params.path is not None:
         path = Path(params.path)
-        thread_id = read_thread_id((await facts_of_rollout(ground, path)).id)
+        thread_id = await _thread_of(ground, params.thread_id, path)
     else:
         path, thread_id = None, read_thread_id(params.thread_id)
     async with ground.opening(thread_id):
@@ -107,8 +112,20 @@ async def resume(ground: Ground, request: ClientRequest) -> None:
             await _join(ground, request, loaded)
             return
         found = path or await stored_path(ground, thread_id)
-        loaded, usage = await _load(ground, params, found)
-    await _join(ground, request, loaded, usage)
+        loaded, usage, turns = await _load(ground, params, found)
+    await _join(ground, request, loaded, usage, turns)
+
+
+async def _thread_of(ground: Ground, named: str, path: Path) -> ThreadId:
+    """Read whose rollout a client wants; what it names besides must not be another one."""
+    named_id = parse_thread_id(named)
+    running = None if named_id is None else ground.loaded.find(named_id)
+    if running is not None:
+        _check_path(running, path)
+    try:
+        return read_thread_id((await facts_of_rollout(ground, path)).id)
+    except RpcFailure as failure:
+        raise RpcFailure.invalid(failure.error.message) from failure
 
 
 def _check_path(loaded: LoadedThread, path: Path | None) -> None:
@@ -122,8 +139,8 @@ def _check_path(loaded: LoadedThread, path: Path | None) -> None:
 
 async def _load(
     ground: Ground, params: ThreadResumeParams, path: Path
-) -> tuple[LoadedThread, TokenUsageInfo | None]:
-    rollout = await _rollout(path)
+) -> tuple[LoadedThread, TokenUsageInfo | None, tuple[Turn, ...]]:
+    rollout, turns = await _rollout(path)
     history = ResumedHistory.of(rollout)
     config = await _config(ground, params, params.cwd or history.session_cwd)
     facts = await facts_of_rollout(ground, path)
@@ -134,12 +151,12 @@ async def _load(
     except (RolloutError, ThreadError) as exc:
         raise RpcFailure.internal(f"error resuming thread: {exc}") from exc
     name = new.session_configured.thread_name
-    return ground.loaded.attach(new.thread, facts, name=name), history.last_token_info
+    return ground.loaded.attach(new.thread, facts, name=name), history.last_token_info, turns
 
 
-async def _rollout(path: Path) -> LoadedRollout:
+async def _rollout(path: Path) -> tuple[LoadedRollout, tuple[Turn, ...]]:
     try:
-        return await load_rollout_async(path)
+        return await read_history(path, None)
     except RolloutError as exc:
         raise RpcFailure.invalid(f"failed to load rollout `{path}`: {exc}") from exc
 
@@ -149,13 +166,15 @@ async def _join(
     request: ClientRequest,
     loaded: LoadedThread,
     usage: TokenUsageInfo | None = None,
+    turns: tuple[Turn, ...] | None = None,
 ) -> None:
     """Answer with a loaded thread; then come its tokens, its open questions and its events."""
     params: ThreadResumeParams = request.params
     connection = request.connection
     loaded.follow(connection)
     with loaded.holding(connection):
-        turns = await loaded_history(loaded)
+        if turns is None:
+            turns = await loaded_history(loaded)
         thread = await describe_loaded(ground, loaded, () if params.exclude_turns else turns)
         await request.respond(_resumed(params, loaded, thread, turns))
         said = loaded.projection.last_usage
@@ -209,17 +228,35 @@ async def _resume_history(
     if not params.history:
         raise RpcFailure.invalid("history must not be empty")
     config = await _config(ground, params, params.cwd)
-    new = await _forked(ground, config, ForkedHistory(items=params.history), "resuming")
+    new = await forked(ground, config, ForkedHistory(items=params.history), "resuming")
     facts = await facts_of_rollout(ground, Path(new.thread.rollout_path or ""))
+    facts = attrs.evolve(facts, preview=facts.preview or _first_user_words(params.history))
     loaded = ground.loaded.attach(new.thread, facts)
     loaded.follow(request.connection)
     with loaded.holding(request.connection):
         await request.respond(ThreadResumeResponse(**opened(loaded, loaded.describe())))
 
 
-async def _forked(
+def _first_user_words(history: tuple[ResponseItem, ...]) -> str:
+    for item in history:
+        said = parse_turn_item(item, str)
+        if isinstance(said, UserMessageItem):
+            return preview_of("".join(p.text for p in said.content if isinstance(p, TextInput)))
+    return ""
+
+
+async def forked(
     ground: Ground, config: ThreadConfig, history: ForkedHistory, what: str
 ) -> NewThread:
+    """
+    Start a thread with a past.
+
+    Args:
+        what: Is being done, for complaints, such as ``"forking"``.
+
+    Raises:
+        RpcFailure: It cannot be started.
+    """
     try:
         return await ground.supervisor.resume_thread_with_history(
             config, history, persist_extended_history=True
@@ -244,8 +281,8 @@ async def fork(ground: Ground, request: ClientRequest) -> None:
     config = await _config(ground, params, params.cwd or rollout.meta.cwd)
     items = _items_of(rollout, turns, kept)
     history = ForkedHistory(items=items, source=rollout)
-    new = await _forked(ground, config, history, "forking")
-    loaded = await _attach_fork(ground, new, config, turns[:kept])
+    new = await forked(ground, config, history, "forking")
+    loaded = await attach_fork(ground, new, config, turns[:kept])
     loaded.follow(request.connection)
     with loaded.holding(request.connection):
         shown = () if params.exclude_turns else turns[:kept]
@@ -288,9 +325,10 @@ def _items_of(
     return truncate_before_nth_user_message(rollout.items, count)
 
 
-async def _attach_fork(
+async def attach_fork(
     ground: Ground, new: NewThread, config: ThreadConfig, turns: tuple[Turn, ...]
 ) -> LoadedThread:
+    """Begin to read the events of a thread that has the turns of another one."""
     path = new.thread.rollout_path
     if path is None or not await is_recorded(Path(path)):
         return ground.loaded.attach(new.thread, facts_of_new(ground, new, config))

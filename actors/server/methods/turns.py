@@ -1,8 +1,6 @@
-"""Turns: input that starts or joins one, interrupts, reviews."""
+"""Turns: input that starts or joins one, and interrupts."""
 
-from typing import Final, assert_never
-
-import attrs
+from typing import Final
 
 from actors.thread import (
     NoActiveTurn,
@@ -12,35 +10,20 @@ from actors.thread import (
     TurnMismatch,
 )
 from messages.content import UserInputItem
-from messages.events import (
-    BaseBranchTarget,
-    CommitTarget,
-    CustomTarget,
-    Event,
-    ReviewTarget,
-    TurnAborted,
-    TurnComplete,
-    UncommittedChangesTarget,
-)
+from messages.events import Event, TurnAborted, TurnComplete
 from messages.ids import TurnId
-from messages.ops import Interrupt, Review, ReviewRequest, UserInput
-from messages.rpc.items import UserMessageThreadItem
+from messages.ops import Interrupt, UserInput
 from messages.rpc.settings import ApprovalsReviewer
 from messages.rpc.turn import (
-    ReviewDelivery,
-    ReviewStartParams,
-    ReviewStartResponse,
     Turn,
     TurnInterruptParams,
     TurnInterruptResponse,
-    TurnItemsView,
     TurnStartParams,
     TurnStartResponse,
     TurnStatus,
     TurnSteerParams,
     TurnSteerResponse,
 )
-from messages.rpc.user_input import TextUserInput
 
 from ..ground import Ground
 from ..loaded_thread import LoadedThread
@@ -49,9 +32,8 @@ from ..rpc_handler import ClientRequest
 from ..settings_from_params import core_inputs, turn_overrides
 from .carrying_out import begin
 
-__all__ = ["interrupt", "review", "start", "steer"]
+__all__ = ["interrupt", "start", "steer"]
 
-_SHORT_SHA: Final = 7
 _EMPTY: Final = "input must not be empty"
 
 
@@ -167,72 +149,3 @@ async def interrupt(ground: Ground, request: ClientRequest) -> None:
         except ThreadError as exc:
             raise RpcFailure.internal(f"failed to interrupt turn: {exc}") from exc
         await request.respond(TurnInterruptResponse())
-
-
-# Reviews --------------------------------------------------------------------
-
-
-async def review(ground: Ground, request: ClientRequest) -> None:
-    """Begin a review in the thread itself, in place of the running turn."""
-    params: ReviewStartParams = request.params
-    loaded = ground.loaded.get(params.thread_id)
-    if params.delivery is ReviewDelivery.DETACHED:
-        raise RpcFailure.invalid(
-            "detached reviews are not supported; fork the thread and review inline in the fork"
-        )
-    target = _checked(params.target)
-    hint = _hint(target)
-    op = Review(review_request=ReviewRequest(target=target, user_facing_hint=hint))
-    with loaded.holding(request.connection):
-        async with loaded.starting:
-            turn_id = await begin(ground, loaded, op, "failed to start review")
-        said = UserMessageThreadItem(id=turn_id, content=(TextUserInput(text=hint),))
-        turn = Turn(
-            id=turn_id,
-            status=TurnStatus.IN_PROGRESS,
-            items=(said,),
-            items_view=TurnItemsView.FULL,
-        )
-        await request.respond(ReviewStartResponse(turn=turn, review_thread_id=loaded.thread_id))
-
-
-def _checked(target: ReviewTarget) -> ReviewTarget:
-    """
-    Trim what is to be reviewed.
-
-    Raises:
-        RpcFailure: Nothing is left.
-    """
-    match target:
-        case UncommittedChangesTarget():
-            return target
-        case BaseBranchTarget(branch=text):
-            return attrs.evolve(target, branch=_text("branch", text))
-        case CommitTarget(sha=text):
-            return attrs.evolve(target, sha=_text("sha", text))
-        case CustomTarget(instructions=text):
-            return attrs.evolve(target, instructions=_text("instructions", text))
-        case _:
-            assert_never(target)
-
-
-def _text(name: str, text: str) -> str:
-    trimmed = text.strip()
-    if not trimmed:
-        raise RpcFailure.invalid(f"{name} must not be empty")
-    return trimmed
-
-
-def _hint(target: ReviewTarget) -> str:
-    match target:
-        case UncommittedChangesTarget():
-            return "current changes"
-        case BaseBranchTarget(branch=branch):
-            return f"changes against '{branch}'"
-        case CommitTarget(sha=sha, title=title):
-            short = f"commit {sha[:_SHORT_SHA]}"
-            return f"{short}: {title}" if title else short
-        case CustomTarget(instructions=text):
-            return text
-        case _:
-            assert_never(target)

@@ -8,6 +8,7 @@ from typing import Final
 from ..rpc_connections import Connections
 from .lines import LineStream
 from .os_pipe import OsPipe
+from .own_descriptors import open_own_descriptors
 
 __all__ = ["own_stdio", "serve_stdio"]
 
@@ -27,7 +28,11 @@ async def serve_stdio(connections: Connections, in_fd: int, out_fd: int) -> None
     """
     limit = connections.limits.message_bytes
     await connections.serve(
-        LineStream.over(OsPipe(in_fd, out_fd), "standard input", limit_bytes=limit)
+        LineStream.over(
+            open_own_descriptors(in_fd, out_fd) or OsPipe(in_fd, out_fd),
+            "standard input",
+            limit_bytes=limit,
+        )
     )
 
 

@@ -14,6 +14,7 @@ from messages.rpc.account import AccountUpdatedNotification as AccountUpdated
 from messages.rpc.account import ChatgptAccount, RateLimitSnapshot
 from messages.rpc.catalogue import AppsListResponse, McpServerStatus
 from messages.rpc.config import ConfigReadResponse
+from messages.rpc.elicitation import McpServerElicitationRequestParams
 from messages.rpc.item_notifications import RawResponseItemCompletedNotification
 from messages.rpc.notifications import AppListUpdatedNotification
 from messages.settings import Keep, ReasoningEffort
@@ -28,6 +29,7 @@ _GIVEN: dict[tuple[type, str], tuple[object, ...]] = {
     (RateLimitSnapshot, "plan_type"): (None, "pro"),
     (AppsListResponse, "data"): ((), ({"id": "app", "name": "An app"},)),
     (AppListUpdatedNotification, "data"): ((), ({"id": "app", "name": "An app"},)),
+    (McpServerElicitationRequestParams, "requested_schema"): ({"type": "object", "properties": {}},),
     (ConfigReadResponse, "config"): ({}, {"model": "gpt-5", "approval_policy": "never", "my": 1}),
     (McpServerStatus, "tools"): ({}, {"add": {"name": "add", "inputSchema": {}}}),
     (McpServerStatus, "resources"): ((), ({"name": "a file", "uri": "file:///a"},)),

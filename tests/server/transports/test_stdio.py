@@ -17,6 +17,7 @@ import attrs
 import pytest
 import trio
 import trio.lowlevel
+from trio.testing import MockClock, wait_all_tasks_blocked
 
 from actors.server.transports.os_pipe import OsPipe
 from actors.server.transports.stdio import serve_stdio
@@ -167,7 +168,9 @@ async def test_client_that_takes_nothing_is_closed_when_patience_is_over() -> No
 
 
 @pytest.mark.slow
-async def test_slow_client_that_takes_a_little_now_and_then_is_not_closed() -> None:
+async def test_slow_client_that_takes_a_little_now_and_then_is_not_closed(
+    mock_clock: MockClock,
+) -> None:
     """Patience begins anew whenever it takes something, within a message, too."""
     text = "x" * 600_000
     async with at_pipes(outbound=1, outbound_bytes=1, patience=0.1) as ends:
@@ -177,7 +180,8 @@ async def test_slow_client_that_takes_a_little_now_and_then_is_not_closed() -> N
             nursery.start_soon(ends.say, echo(1, text=text), echo(2))
             taken = b""
             while taken.count(b"\n") < 2:
-                await trio.sleep(0.03)
+                await wait_all_tasks_blocked()
+                mock_clock.jump(0.06)
                 taken += await trio.to_thread.run_sync(os.read, ends.hear_from, 65536)
         first, second, _ = taken.split(b"\n")
         assert json.loads(first) == answered(1, text=text)
