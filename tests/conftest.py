@@ -1,10 +1,14 @@
-"""What holds for every test: it leaves nothing behind."""
+"""What holds for every test: it leaves nothing behind, and a long one waits to be asked for."""
 
+import os
 from collections.abc import Iterator
+from typing import Final
 
 import pytest
 
 from tests import leaks
+
+SOAK: Final = "TREADLE_SOAK"
 
 leaks.mark_children()
 
@@ -14,6 +18,18 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers", "leaves(reason): leaves processes or file descriptors behind, by design"
     )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Skip soak tests, but for ``-m soak`` or ``TREADLE_SOAK=1``."""
+    wanted = str(config.getoption("markexpr") or "")
+    chosen = "soak" in wanted and "not soak" not in wanted
+    if chosen or os.environ.get(SOAK, "") not in {"", "0"}:
+        return
+    skip = pytest.mark.skip(reason=f"takes minutes; ask for it with -m soak or {SOAK}=1")
+    for item in items:
+        if item.get_closest_marker("soak") is not None:
+            item.add_marker(skip)
 
 
 @pytest.fixture(autouse=True)

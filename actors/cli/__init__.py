@@ -1,5 +1,5 @@
 """
-The command line: ``treadle exec``, ``threads``, ``config``, ``models``, ``login``, ``logout``.
+The command line: ``treadle exec``, ``threads``, ``app-server``, ``pool`` and the others.
 
 Its modules are imported when `main` runs, and not before.
 """

@@ -21,6 +21,7 @@ from .options import (
     ModelsOptions,
     ResumeOptions,
 )
+from .pool_options import PoolOptions, PoolRequest, PsOptions, PsRequest
 from .requests import (
     ConfigRequest,
     ExecRequest,
@@ -90,13 +91,26 @@ def make_app() -> App:
     app.command(login)
     app.command(_logout, name="logout")
     app.command(_app_server, name=("app-server", "serve"))
+    app.command(_pool, name="pool")
+    app.command(_ps, name="ps")
     return app
 
 
 _PAGE: Final = 20
 """Threads in a list when nobody says how many."""
 
-_TOO_MANY: Final = 1_000_000_000
+_WORKERS: Final = 2
+"""Workers of a pool when nobody says how many."""
+
+_MOST_WORKERS: Final = 64
+
+_GRACE: Final = 30.0
+"""Seconds that turns get when a pool ends; service managers kill after 90."""
+
+_LONGEST: Final = 86400
+
+_DIGITS: Final = 10
+"""Numbers of so many digits, or more, are too large."""
 
 _Prompt: TypeAlias = Annotated[
     str | None, Parameter(help="What to say; '-', or nothing, reads standard input.")
@@ -215,12 +229,53 @@ def _app_server(*, options: AppServerOptions | None = None) -> Request:
     return AppServerRequest(options=options or AppServerOptions())
 
 
-def _number(option: str, text: str | None) -> int | None:
+def _pool(*, options: PoolOptions | None = None) -> Request:
+    """
+    Serve clients of the app-server protocol from several processes.
+
+    Threads are spread over the workers. When one dies, others go on with its
+    threads, its clients stay connected, and a new one takes its place.
+
+    SIGTERM and Ctrl-C end it: turns that run may end first; at the second one
+    nothing may. SIGHUP replaces the workers one after another, for a changed
+    configuration or a new version, while clients stay connected. A service
+    manager such as systemd (Type=notify-reload) is told how it is.
+
+    Exit codes: 0 after SIGTERM, 128 plus the number of another signal that
+    ended it, 1 its workers do not come up or died too often, 2 something about
+    the command was wrong.
+    """
+    options = options or PoolOptions()
+    workers = _number("--workers", options.workers, most=_MOST_WORKERS) or _WORKERS
+    if options.listen == "stdio://":
+        raise UsageError(
+            "a pool has no client at standard input; give it --listen unix://PATH or "
+            "ws://IP:PORT, or start 'treadle app-server'"
+        )
+    grace = _GRACE if options.grace is None else _seconds("--grace", options.grace)
+    return PoolRequest(options=options, workers=workers, grace=grace)
+
+
+def _ps(*, options: PsOptions | None = None) -> Request:
+    """Show the workers and threads of a pool."""
+    return PsRequest(options=options or PsOptions())
+
+
+def _seconds(option: str, text: str) -> float:
+    digits = text.replace(".", "", 1)
+    if not (digits.isascii() and digits.isdecimal() and float(text) <= _LONGEST):
+        raise UsageError(f"{option} takes seconds from 0 to {_LONGEST}, got {text!r}")
+    return float(text)
+
+
+def _number(option: str, text: str | None, *, most: int | None = None) -> int | None:
     if text is None:
         return None
-    if not (text.isascii() and text.isdecimal() and 0 < int(text) < _TOO_MANY):
-        raise UsageError(f"{option} takes a whole number from 1, got {text!r}")
-    return int(text)
+    number = int(text) if text.isascii() and text.isdecimal() and len(text) < _DIGITS else 0
+    if not 0 < number <= (most or number):
+        end = "" if most is None else f" to {most}"
+        raise UsageError(f"{option} takes a whole number from 1{end}, got {text!r}")
+    return number
 
 
 def _version() -> str:

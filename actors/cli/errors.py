@@ -8,6 +8,7 @@ __all__ = [
     "CliError",
     "NoSuchThread",
     "OutputUnusable",
+    "PoolUnusable",
     "UsageError",
 ]
 
@@ -87,3 +88,21 @@ class OutputUnusable(CliError):  # noqa: N818 -- as NoSuchThread
 
     def __str__(self) -> str:
         return f"cannot write {self.path!r}: {self.problem}"
+
+
+class PoolUnusable(CliError):  # noqa: N818 -- as NoSuchThread
+    """
+    A pool has failed, or could not be asked.
+
+    Attributes:
+        problem: What is wrong with it.
+    """
+
+    exit_code = FAILED
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(problem)
+        self.problem = problem
+
+    def __str__(self) -> str:
+        return self.problem

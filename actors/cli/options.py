@@ -33,6 +33,7 @@ SWITCHES: Final = frozenset(
         "--refresh",
         "--skip-git-repo-check",
         "--version",
+        "--watch",
         "--with-api-key",
         "--yolo",
         "-h",

@@ -13,6 +13,7 @@ from .options import (
     ListOptions,
     ModelsOptions,
 )
+from .pool_options import PoolRequest, PsRequest
 
 __all__ = [
     "ConfigRequest",
@@ -137,4 +138,6 @@ Request: TypeAlias = (
     | StatusRequest
     | LogoutRequest
     | AppServerRequest
+    | PoolRequest
+    | PsRequest
 )

@@ -11,6 +11,7 @@ from .exec_command import run_exec
 from .login_command import run_login, run_logout, run_status
 from .models_command import run_models
 from .output import Output, open_output
+from .pool_options import PoolRequest, PsRequest
 from .requests import (
     ConfigRequest,
     ExecRequest,
@@ -63,5 +64,13 @@ async def _dispatch(request: Request, environ: Mapping[str, str], output: Output
             from .app_server_command import run_app_server  # noqa: PLC0415
 
             return await run_app_server(request, environ, output)
+        case PoolRequest():
+            from .pool_command import run_pool  # noqa: PLC0415 -- see above
+
+            return await run_pool(request, environ, output)
+        case PsRequest():
+            from .ps_command import run_ps  # noqa: PLC0415 -- see above
+
+            return await run_ps(request, environ, output)
         case _:
             assert_never(request)

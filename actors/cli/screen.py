@@ -90,6 +90,11 @@ class TerminalScreen:
         """Whether standard error can move its cursor."""
         return STDERR in self._terminals and self._terminals[STDERR].moves_cursor
 
+    @property
+    def can_redraw(self) -> bool:
+        """Whether standard output can move its cursor."""
+        return STDOUT in self._terminals and self._terminals[STDOUT].moves_cursor
+
     def show(self, pieces: tuple[Piece, ...]) -> None:
         """Take the spinner away, and write the pieces in their styles."""
         if pieces:

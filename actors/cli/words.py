@@ -20,6 +20,8 @@ COMMANDS: Final[Commands] = {
     "logout": {},
     "app-server": {},
     "serve": {},
+    "pool": {},
+    "ps": {},
 }
 """The commands, and the commands of the commands."""
 

@@ -53,6 +53,7 @@ from messages.events import (
     PatchApplyEnd,
     PlanStep,
     PlanUpdate,
+    RawResponseItem,
     RequestUserInput,
     ReviewFinding,
     ReviewOutput,
@@ -69,7 +70,16 @@ from messages.events import (
     WebSearchEnd,
 )
 from messages.ids import CallId, ThreadId
-from messages.items import SearchAction
+from messages.items import (
+    CustomToolCall,
+    CustomToolCallOutput,
+    FunctionCall,
+    FunctionCallOutput,
+    LocalShellAction,
+    LocalShellCall,
+    LocalShellStatus,
+    SearchAction,
+)
 from messages.turn_items import ContextCompactionItem
 from messages.value import Seconds
 
@@ -396,3 +406,68 @@ def test_text_between_the_beginning_and_the_end_of_a_call_is_no_part_of_it() -> 
     )
 
     assert out == "patch: 0 files\n\nHm.\n\npatch: 0 files\n  applied\n"
+
+
+def called(name: str, answer: str) -> list[EventMsg]:
+    """A function call and its answer, as the model's items."""
+    return [
+        RawResponseItem(item=FunctionCall(name=name, arguments="{}", call_id=CALL)),
+        RawResponseItem(item=FunctionCallOutput(call_id=CALL, output=answer)),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "answer", "line"),
+    [
+        ("shel", "unsupported call: shel", "tool shel: there is no such tool"),
+        (
+            "shell",
+            "failed to parse function arguments: command: expected a list",
+            "tool shell: failed to parse function arguments: command: expected a list",
+        ),
+        (
+            "write_stdin",
+            "write_stdin failed: Unknown process id 7",
+            "tool write_stdin: Unknown process id 7",
+        ),
+        ("apply_patch", "verification failed:\n\tno\x1b[2J\n", "tool apply_patch: verification failed: no"),
+        ("x" * 90, "no", f"tool {'x' * 57}...: no"),
+        ("wait", "y" * 300, f"tool wait: {'y' * 197}..."),
+        ("update_plan", "Plan updated", None),
+        ("write_stdin", "Chunk ID: 0a\nWall time: 0.1 seconds\nOutput:\nx", None),
+        ("shell", "Wall time: 1.3 seconds\naborted by user", None),
+        ("wait", "aborted by user after 0.1s", None),
+    ],
+)  # fmt: skip
+def test_a_call_that_came_to_nothing_is_told_in_one_line(
+    name: str, answer: str, line: str | None
+) -> None:
+    """Such as one of a tool that is not there; no event tells of it."""
+    assert told(*called(name, answer)) == ("" if line is None else f"{line}\n", "")
+
+
+def test_custom_and_local_shell_calls_that_came_to_nothing_are_told_too() -> None:
+    """By what they are called."""
+    action = LocalShellAction(command=("ls",))
+    shell = LocalShellCall(status=LocalShellStatus.COMPLETED, action=action, call_id="s")
+
+    out, _ = told(
+        RawResponseItem(item=CustomToolCall(call_id="c", name="nope", input="x")),
+        RawResponseItem(item=shell),
+        RawResponseItem(
+            item=CustomToolCallOutput(call_id="c", output="unsupported custom tool call: nope")
+        ),
+        RawResponseItem(item=FunctionCallOutput(call_id="s", output="no")),
+    )
+
+    assert out == "tool nope: there is no such tool\n\ntool local_shell: no\n"
+
+
+def test_a_call_that_events_told_of_is_not_told_twice() -> None:
+    """Whatever came of it, and whether its events or its item came first; the next turn is new."""
+    patch = [patch_end(ApplyPatchStatus.FAILED, "no room"), *called("apply_patch", "no room")]
+
+    assert told(*patch)[0].count("no room") == 1
+    assert told(*patch, started(), *called("apply_patch", "bad"))[0].endswith(
+        "tool apply_patch: bad\n"
+    )

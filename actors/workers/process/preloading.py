@@ -1,0 +1,85 @@
+"""
+What is made once, in the process that forks, so that no worker has to make it again.
+
+Nothing here may start an OS thread or an event loop, or draw a random number or an id: all
+workers would have the same.
+"""
+
+import importlib
+import os
+import socket
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from typing import Any, Final, get_args
+
+from actors.config import ConfigError
+from actors.models import ResponsesProvider, ScenarioError
+from actors.models.responses import open_client
+from actors.server.serving import Prepared, ServeRecipe, prepare
+from messages.codec.assembly import line_reader, the_codec, the_records
+from messages.control import PoolCommand, WorkerMessage
+from messages.events import EventMsg
+from messages.items import ResponseItem
+from messages.rpc.notifications import METHOD
+from messages.rpc.requests import CLIENT_REQUESTS
+
+from .worker_main import work
+
+__all__ = ["preload"]
+
+_LATE: Final = ("uuid_utils", "watchfiles", "actors.skills.skill_file")
+"""What is imported where it is first needed, and every worker needs."""
+
+_MCP: Final = ("mcp", "mcp.client.subscriptions")
+"""The same for workers with MCP servers: 40 MB."""
+
+
+def preload(raw_recipe: object) -> Callable[[socket.socket, int], int]:
+    """
+    Import and build everything.
+
+    Returns:
+        What a worker does, with its control socket and its number; gives its exit code.
+    """
+    recipe = ServeRecipe.from_json(raw_recipe)
+    _import(_LATE)
+    _warm_codec()
+    # A recipe that is wrong is each worker's to tell: it may be mended until then.
+    with suppress(ConfigError, ScenarioError):
+        _warm_parts(prepare(recipe, dict(os.environ)))
+
+    def work_here(control: socket.socket, number: int) -> int:
+        return work(control, number, recipe)
+
+    return work_here
+
+
+def _import(names: Iterable[str]) -> None:
+    for name in names:
+        with suppress(ImportError):  # not installed: whoever needs it says so
+            importlib.import_module(name)
+
+
+def _warm_parts(prepared: Prepared) -> None:
+    """Load what this very configuration needs, and throw away what was made of it."""
+    if isinstance(prepared.provider, ResponsesProvider):
+        open_client()
+    if prepared.config.mcp_servers:
+        _import(_MCP)
+
+
+def _warm_codec() -> None:
+    """Make the readers and writers of all that is said."""
+    codec = the_codec()
+    the_records()
+    line_reader()
+    for kind in CLIENT_REQUESTS.values():
+        if kind.params is not None:
+            codec.reader(kind.params)
+    unions: tuple[Any, ...] = (PoolCommand, WorkerMessage, EventMsg, ResponseItem)
+    for union in unions:
+        codec.reader(union)
+        for cls in get_args(union):
+            _ = codec.writers[cls]
+    for cls in METHOD:
+        _ = codec.writers[cls]
