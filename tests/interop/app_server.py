@@ -18,7 +18,7 @@ import uuid
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import attrs
 import trio
@@ -27,6 +27,7 @@ from tests.interop.app_server_words import (
     AppServerClosedError,
     Handler,
     JsonObject,
+    Listener,
     Notification,
     Predicate,
     RpcError,
@@ -63,6 +64,10 @@ _MARK_VARIABLE = "TREADLE_INTEROP_MARK"
 
 async def _refuse(request: ServerRequest) -> JsonObject:
     raise RpcError(-32601, f"this test does not answer {request.method!r}")
+
+
+def _hear_nothing(direction: Literal["sent", "came"], message: JsonObject) -> None:
+    pass
 
 
 @attrs.define(eq=False)
@@ -109,6 +114,7 @@ class AppServer:
     _process: trio.Process
     _nursery: trio.Nursery
     _handler: Handler
+    _listener: Listener
     initialized: JsonObject = attrs.field(factory=dict[str, Any], init=False)
     notifications: list[Notification] = attrs.field(factory=list[Notification], init=False)
     server_requests: list[ServerRequest] = attrs.field(factory=list[ServerRequest], init=False)
@@ -165,6 +171,15 @@ class AppServer:
     async def notify(self, method: str, params: Mapping[str, Any] | None = None) -> None:
         """Send a notification; no params are sent when there are none."""
         await self._send({"method": method} | ({} if params is None else {"params": params}))
+
+    async def send_line(self, line: bytes) -> None:
+        """Send *line* and its end as it is; what is answered to it only the listener hears."""
+        if self._closed:
+            raise AppServerClosedError(self.stderr)
+        async with self._sending:
+            if not await self._send_whole(line + b"\n"):
+                await self._wait_last_words()
+                raise AppServerClosedError(self.stderr)
 
     async def wait_notification(
         self, method: str, predicate: Predicate | None = None, *, since: int = 0
@@ -246,6 +261,7 @@ class AppServer:
         self._stderr_ended.set()
 
     def _take(self, message: JsonObject) -> None:
+        self._listener("came", message)
         match message:
             case {"method": str(method), "id": int() | str() as request_id}:
                 request = ServerRequest(request_id, method, message.get("params") or {})
@@ -259,6 +275,8 @@ class AppServer:
                     pending.answer = message
                     pending.came.set()
                 return
+            case {"result": _} | {"error": _}:
+                return  # to what was sent as a line
             case _:
                 raise ValueError(f"codex sent what is no message: {message!r}")
         if len(self.notifications) + len(self.server_requests) > _MESSAGE_LIMIT:
@@ -281,14 +299,8 @@ class AppServer:
             return  # whoever waits for the process is told so, too
 
     async def _send(self, message: JsonObject) -> None:
-        assert self._process.stdin is not None, "asked for when it was started"
-        if self._closed:
-            raise AppServerClosedError(self.stderr)
-        line = json.dumps(message).encode() + b"\n"
-        async with self._sending:
-            if not await self._send_whole(line):
-                await self._wait_last_words()
-                raise AppServerClosedError(self.stderr)
+        self._listener("sent", message)
+        await self.send_line(json.dumps(message).encode())
 
     async def _send_whole(self, line: bytes) -> bool:
         """Send all of *line*, cancelled or not; False when the process does not take it."""
@@ -316,8 +328,10 @@ async def open_app_server(
     home: Path,
     env: Mapping[str, str] | None = None,
     handler: Handler = _refuse,
+    listener: Listener = _hear_nothing,
     arguments: tuple[str, ...] = (),
     experimental: bool = True,
+    handshake: bool = True,
 ) -> AsyncGenerator[AppServer]:
     """
     Run ``codex app-server`` for the length of the block, initialized.
@@ -329,8 +343,10 @@ async def open_app_server(
             Added to an environment that holds only what Codex needs: no keys,
             no proxies, nothing of the user's.
         handler: Answers what Codex asks; one task for each request.
+        listener: Hears each message as it is ``sent`` and as it ``came``.
         arguments: Put after ``app-server``.
         experimental: Whether the client asks for the experimental methods and fields.
+        handshake: Whether to initialize the server; the block may do so itself.
 
     Raises:
         AppServerClosedError: The process went away before it was initialized.
@@ -353,9 +369,10 @@ async def open_app_server(
     )
     try:
         async with open_background() as nursery:
-            server = AppServer(process, nursery, handler)
+            server = AppServer(process, nursery, handler, listener)
             nursery.start_soon(server.run)
-            await server.initialize(experimental=experimental)
+            if handshake:
+                await server.initialize(experimental=experimental)
             yield server
     finally:
         # Each of the two waits in there is bounded for itself.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import attrs
 
@@ -11,6 +11,7 @@ __all__ = [
     "AppServerClosedError",
     "Handler",
     "JsonObject",
+    "Listener",
     "Notification",
     "Predicate",
     "RpcError",
@@ -76,3 +77,5 @@ class ServerRequest:
 # Returns the result, or raises `RpcError` to answer with an error.
 Handler: TypeAlias = Callable[[ServerRequest], Awaitable[JsonObject]]
 Predicate: TypeAlias = Callable[[JsonObject], bool]
+# Hears what goes over the wire, in order, each message whole.
+Listener: TypeAlias = Callable[[Literal["sent", "came"], JsonObject], None]

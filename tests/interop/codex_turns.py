@@ -21,6 +21,7 @@ import trio
 from tests.interop.app_server import AppServer, JsonObject, RpcError
 
 __all__ = [
+    "NO_TURN",
     "FinishedTurn",
     "is_turn_active",
     "run_turn",
@@ -29,6 +30,9 @@ __all__ = [
     "wait_recorded",
     "wait_turn_end",
 ]
+
+NO_TURN = "no such turn"
+"""The turn that `is_turn_active` tries to steer."""
 
 # Longer than Codex ever needs from the last item to turn/completed (a few
 # milliseconds), even on a busy machine.
@@ -133,7 +137,7 @@ async def is_turn_active(server: AppServer, thread_id: str) -> bool:
     params = {
         "threadId": thread_id,
         "input": text_input("never delivered"),
-        "expectedTurnId": "no such turn",
+        "expectedTurnId": NO_TURN,
     }
     try:
         await server.request("turn/steer", params)

@@ -1,131 +1,141 @@
-"""Our app-server and Codex's, given the same model and the same client."""
+"""
+Our app-server and Codex's, given the same model and the same client, say the same.
+
+Whole transcripts are compared: answers with all their members, notifications, questions,
+and what the model was asked.  What may differ is in one table, `differences`.
+"""
 
 from __future__ import annotations
 
-import json
-import sys
+import fcntl
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Final
 
+import attrs
 import pytest
-import trio
 
-from tests.interop.app_server import AppServer, JsonObject, ServerRequest, open_app_server
-from tests.interop.codex_home import write_config
-from tests.interop.codex_turns import run_turn
-from tests.interop.mock_responses import open_mock_responses
-from tests.interop.scripted_replies import answer, function_call, text_message
-
-_PATIENCE = 60.0
-_ROOT = Path(__file__).resolve().parents[2]
-
-# What one of the two says and the other does not: mirrors of the core's events, that are
-# gone from newer versions of Codex, what only these know, and output of short commands.
-_OURS_OR_THEIRS = (
-    "account/rateLimits/updated",
-    "configWarning",
-    "item/commandExecution/outputDelta",
-    "serverRequest/resolved",
-    "thread/status/changed",
-    "thread/tokenUsage/updated",
-    "turn/diff/updated",
-    "warning",
+from tests.interop.alike.comparing import compare
+from tests.interop.alike.playing import (
+    CaseResults,
+    Group,
+    play_group,
+    read_results,
+    write_results,
 )
+from tests.interop.alike.server_cases import SERVER
+from tests.interop.alike.thread_cases import RESTARTS, THREADS
+from tests.interop.alike.tool_cases import TOOLS
+from tests.interop.alike.turn_cases import TURNS
+from tests.interop.alike.validity import Checker, Said
+from tests.interop.codex_binary import CODEX_VERSION
+from tests.interop.differences import DIFFERENCES
+from tests.interop.schemas import NEWEST_VERSION, schema_folder, why_no_schemas
+from tests.interop.sdk.driving import make_treadle
+
+pytestmark = pytest.mark.slow
+
+GROUPS: Final = (TURNS, TOOLS, THREADS, RESTARTS, SERVER)
+CASES: Final = [(group, case.name) for group in GROUPS for case in group.cases]
 
 
-def _treadle(folder: Path) -> Path:
-    """Make a program that is called as Codex is."""
-    program = folder / "treadle-as-codex"
-    program.write_text(f'#!/bin/sh\nPYTHONPATH={_ROOT} exec {sys.executable} -m actors.cli "$@"\n')
-    program.chmod(0o755)
-    return program
-
-
-def _outline(server: AppServer) -> list[str]:
-    """Say what came, without what may differ; deltas of one item count as one."""
-    lines: list[str] = []
-    for notification in server.notifications:
-        method, params = notification.method, notification.params
-        if method.startswith("codex/event/") or method in _OURS_OR_THEIRS:
-            continue
-        line = method
-        item = params.get("item")
-        if item is not None:
-            line += f" {item['type']} {item.get('status', '')} {item.get('text', '')}"
-            if method == "item/started" and item["type"] == "commandExecution":
-                continue  # Codex 0.104 does not start what is not run
-        if method == "turn/completed":
-            line += f" {params['turn']['status']}"
-        # Codex 0.104 completes a declined item twice.
-        if not lines or lines[-1] != line:
-            lines.append(line)
-    return _turn_start_first(lines)
-
-
-def _turn_start_first(lines: list[str]) -> list[str]:
-    """Codex 0.104 may say that a turn started after its first item."""
-    if "turn/started" in lines:
-        lines.remove("turn/started")
-        lines.insert(lines.index("thread/started") + 1, "turn/started")
-    return lines
-
-
-async def _run(
-    program: Path, home: Path, script: list[Any], decision: object = None
-) -> tuple[list[str], list[JsonObject], list[str], str]:
+@attrs.define(eq=False)
+class Stage:
     """
-    Start a thread and run one turn.
+    Plays each group once, whoever asks first; all processes of a test run share what came.
 
-    Returns:
-        What came, what was asked, the names of the members of the answer to
-        ``thread/start``, and what the model was told last.
+    Attributes:
+        folder: Of the whole test run.
     """
-    asked: list[JsonObject] = []
 
-    async def decide(request: ServerRequest) -> JsonObject:
-        asked.append({"method": request.method, **request.params})
-        return {"decision": decision}
+    codex: Path
+    folder: Path
+    _known: dict[str, dict[str, CaseResults]] = attrs.field(factory=dict)
 
-    home.mkdir()  # noqa: ASYNC240 -- one folder
-    with trio.fail_after(_PATIENCE):
-        async with open_mock_responses(script) as mock:
-            policy = "never" if decision is None else "untrusted"
-            write_config(home, mock.base_url, approval_policy=policy)
-            async with open_app_server(program, home=home, handler=decide) as server:
-                started = await server.request("thread/start", {"cwd": str(home)})
-                await server.wait_notification("thread/started")
-                turn = await run_turn(server, started["thread"]["id"], "go")
-                assert turn.is_good or decision == "cancel"
-                lines = _outline(server)
-    last = json.dumps(mock.requests[-1].json["input"][-1])
-    return lines, asked, sorted(started), last
+    def play(self, group: Group) -> dict[str, CaseResults]:
+        """Play a group, or wait until another process has."""
+        if group.name not in self._known:
+            results = self.folder / f"alike-{group.name}.json"
+            with self._alone(group):
+                if not results.exists():
+                    write_results(results, self._play(group))
+            self._known[group.name] = read_results(results)
+        return self._known[group.name]
 
+    def _play(self, group: Group) -> dict[str, CaseResults]:
+        folder = self.folder / f"alike-{group.name}"
+        folder.mkdir()
+        programs = {"theirs": self.codex, "ours": make_treadle(folder)}
+        return play_group(group.cases, programs, folder)
 
-async def test_a_plain_turn_is_told_alike(codex: Path, tmp_path: Path) -> None:
-    """The same notifications in the same order; our answers have all members of Codex's."""
-    script = [answer(text_message("Hel", "lo"))]
-    theirs = await _run(codex, tmp_path / "codex", script)
-    ours = await _run(_treadle(tmp_path), tmp_path / "treadle", script)
-
-    assert ours[0] == theirs[0]
-    assert set(theirs[2]) <= set(ours[2])
+    @contextmanager
+    def _alone(self, group: Group) -> Iterator[None]:
+        with (self.folder / f"alike-{group.name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # until it is closed
+            yield
 
 
-@pytest.mark.parametrize("decision", ["accept", "decline", "cancel"])
-async def test_an_approval_is_asked_and_told_alike(
-    codex: Path, tmp_path: Path, decision: str
-) -> None:
-    """Whatever the client decides, both say the same of the command and of the turn."""
-    script = [
-        answer(function_call("exec_command", {"cmd": "touch x; echo made"}, call_id="c1")),
-        answer(text_message("done")),
+@pytest.fixture(scope="session")
+def stage(
+    codex: Path, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Stage:
+    """Where the cases are played, and what came."""
+    base = tmp_path_factory.getbasetemp()
+    return Stage(codex, base.parent if hasattr(request.config, "workerinput") else base)
+
+
+@pytest.mark.parametrize(("group", "name"), CASES, ids=[name for _, name in CASES])
+def test_case_is_told_alike(stage: Stage, group: Group, name: str) -> None:
+    """The same entries in the same order with the same values, but for the table's rows."""
+    results = stage.play(group)[name]
+
+    problems, _ = compare(name, results["theirs"].entries, results["ours"].entries, DIFFERENCES)
+
+    assert (results["theirs"].crash, results["ours"].crash) == (None, None)
+    assert not problems, "\n".join(problems)
+
+
+def test_each_row_of_the_table_is_needed(stage: Stage) -> None:
+    """In one case at least of each pattern: what is alike now is no difference any more."""
+    used: set[tuple[int, str]] = set()
+    for group in GROUPS:
+        for name, results in stage.play(group).items():
+            theirs, ours = results["theirs"].entries, results["ours"].entries
+            used |= compare(name, theirs, ours, DIFFERENCES)[1]
+
+    dead = [
+        f"{row.what} [{pattern}]"
+        for number, row in enumerate(DIFFERENCES)
+        for pattern in row.cases
+        if (number, pattern) not in used
     ]
-    theirs = await _run(codex, tmp_path / "codex", script, decision)
-    ours = await _run(_treadle(tmp_path), tmp_path / "treadle", script, decision)
+    assert not dead, "\n".join(dead)
 
-    assert ours[0] == theirs[0]
-    [asked], [wanted] = ours[1], theirs[1]
-    assert asked["itemId"] == wanted["itemId"] == "c1"
-    assert asked["command"] == wanted["command"]
-    assert set(wanted) <= set(asked)
-    assert ("rejected by user" in ours[3]) == ("rejected by user" in theirs[3])
+
+def test_names_of_cases_are_their_own() -> None:
+    """The table goes by them."""
+    counts = Counter(name for _, name in CASES)
+
+    assert [name for name, count in counts.items() if count > 1] == []
+
+
+def test_every_message_of_ours_is_valid(stage: Stage) -> None:
+    """By the schemas of both generations; what one does not know, the other does."""
+    folders = [schema_folder(each) for each in (CODEX_VERSION, NEWEST_VERSION)]
+    if None in folders:
+        pytest.skip(why_no_schemas())
+    messages: list[Said] = [
+        said
+        for group in GROUPS
+        for results in stage.play(group).values()
+        for said in results["ours"].raw
+    ]
+
+    old, new = (Checker(folder).check(messages) for folder in folders if folder is not None)
+
+    assert old.problems + new.problems == []
+    assert set(old.unknown) & set(new.unknown) == set()
+    kinds = {"ServerNotification", "ServerRequest", "answer", "error"}
+    assert set(old.valid) == set(new.valid) == kinds
