@@ -5,9 +5,12 @@ Prints what Treadle costs: one table, ratios to plain trio beside it in the same
 for finding gross misses only; words choose groups, for example ``python -m tests.bench
 turn resume``.  Reference and ours take turns within one process; a ratio is the median
 of the ratios of the rounds, so that a busy machine disturbs both sides alike.
+
+``python -m tests.bench codex`` measures the servers of Codex and of Treadle; see `codex`.
 """
 
 import argparse
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
@@ -20,6 +23,7 @@ from . import (
     bench_rollout,
     bench_skills,
     bench_threads,
+    codex,
 )
 from .line import Line, line_from, table
 
@@ -85,4 +89,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    if sys.argv[1:2] == ["codex"]:
+        codex.main(sys.argv[2:])
+    else:
+        main()

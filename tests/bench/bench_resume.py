@@ -10,13 +10,14 @@ import gc
 import math
 import statistics
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import partial
 from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Final
+from typing import Any, Final
 
+import attrs
 import orjson
 import trio
 
@@ -51,26 +52,43 @@ __all__ = ["lines", "write_rollout"]
 
 _MEGABYTE: Final = 1_000_000
 _STAMP: Final = "2026-02-11T09:30:00.000Z"
+_BEGAN: Final = 1_770_802_200.0
 _THREAD: Final = ThreadId("019c4c26-1111-7111-8111-111111111111")
 _WORDS: Final = "a sentence of some forty characters here. "
 
 
-def write_rollout(home: Path, megabytes: float) -> Path:
-    """Write the rollout of a long conversation: turns with a command of 4 KB output each."""
-    path = new_rollout_path(home, 1_770_802_200.0, _THREAD)
-    path.parent.mkdir(parents=True)
+def write_rollout(
+    home: Path,
+    megabytes: float,
+    *,
+    thread: ThreadId = _THREAD,
+    began: float = _BEGAN,
+    **meta: Any,
+) -> Path:
+    """
+    Write the rollout of a long conversation: turns with a command of 4 KB output each.
+
+    Args:
+        home: Below which it is put.
+        megabytes: How long it is at least; 0 is one turn.
+        thread: Whose it is.
+        began: When, in seconds since the Unix epoch.
+        meta: Members of its `SessionMeta` that are not as usual.
+    """
+    path = new_rollout_path(home, began, thread)
+    path.parent.mkdir(parents=True, exist_ok=True)
     size = 0
     with path.open("wb") as file:
-        for seq, item in enumerate(_conversation()):
+        for seq, item in enumerate(_conversation(_usual_meta(thread, meta))):
             size += file.write(encode_line(item, timestamp=_STAMP, seq=seq))
             if size > megabytes * _MEGABYTE and isinstance(item, TurnComplete):
                 return path
     raise AssertionError("the conversation never ends")
 
 
-def _conversation() -> Iterator[RolloutItem]:
-    yield SessionMeta(
-        id=_THREAD,
+def _usual_meta(thread: ThreadId, meta: Mapping[str, Any]) -> SessionMeta:
+    usual = SessionMeta(
+        id=thread,
         timestamp=_STAMP,
         cwd="/",
         originator="bench",
@@ -78,6 +96,11 @@ def _conversation() -> Iterator[RolloutItem]:
         source=SourceKind.EXEC,
         model_provider="scripted",
     )
+    return attrs.evolve(usual, **meta)
+
+
+def _conversation(meta: SessionMeta) -> Iterator[RolloutItem]:
+    yield meta
     for number in count(1):
         yield from _turn(number)
 
