@@ -1,5 +1,6 @@
 """What a client can look up, and commands without a thread."""
 
+import json
 import sys
 from pathlib import Path
 
@@ -150,6 +151,27 @@ async def test_a_command_without_a_thread_stays_in_the_configured_sandbox(
     # Either it was held back, or there is no sandbox and it was not run.
     assert answer.get("result", {"exitCode": 1})["exitCode"] != 0
     assert not (tmp_path / "work" / "x").exists()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="sandboxes are built on Linux")
+async def test_a_command_without_a_thread_cannot_write_rules(tmp_path: Path) -> None:
+    """Those of a trusted project are inside of what it may write otherwise."""
+    work = tmp_path / "work"
+    rules = work / ".codex" / "rules" / "x.rules"
+    rules.parent.mkdir(parents=True)
+    (work / ".git").mkdir()
+    rules.write_text("")
+    trust = f"[projects.{json.dumps(str(work))}]\ntrust_level = 'trusted'\n"
+    policy = {"type": "workspaceWrite", "writableRoots": [str(work / ".codex")]}
+    script = f"touch made; echo >> {rules}; echo > {rules.with_name('y.rules')}"
+    async with open_app(tmp_path, config=trust) as stage:
+        client = await stage.connect()
+        number = client.send("command/exec", command=["sh", "-c", script], sandboxPolicy=policy)
+        answer = await client.until(lambda m: m.get("id") == number)
+
+    assert (work / "made").exists() is ("result" in answer)  # else there is no sandbox here
+    assert rules.read_text() == ""
+    assert [path.name for path in rules.parent.iterdir()] == ["x.rules"]
 
 
 async def test_mcp_servers_are_listed_with_their_tools_and_read_again(tmp_path: Path) -> None:

@@ -42,7 +42,8 @@ async def command_exec(ground: Ground, request: ClientRequest) -> CommandExecRes
     if params.sandbox_policy is not None:
         policy = core_sandbox(params.sandbox_policy)
     variables = _variables(ground, config, policy)
-    argv = await _confined(ground, params.command, policy, cwd, variables)
+    guarded = (str(ground.home / "rules"), *config.rule_folders)
+    argv = await _confined(ground, params.command, policy, cwd, variables, guarded)
     timeout = _TIMEOUT_MS if params.timeout_ms is None else params.timeout_ms
     try:
         result = await run_process(
@@ -83,9 +84,13 @@ async def _confined(
     policy: SandboxPolicy,
     cwd: Path,
     variables: Mapping[str, str],
+    guarded: tuple[str, ...],
 ) -> tuple[str, ...]:
     """
-    Put a command into its sandbox.
+    Put a command into its sandbox, where it cannot write what loosens it for others.
+
+    Args:
+        guarded: Folders of rules; see `writable_roots`.
 
     Raises:
         RpcFailure: There is none here.
@@ -107,5 +112,6 @@ async def _confined(
         cwd=str(cwd),
         workdir=str(cwd),
         environ={**variables, **homes},
+        guarded=guarded,
     )
     return await trio.to_thread.run_sync(wrap, abandon_on_cancel=True)  # looks at folders

@@ -220,7 +220,6 @@ class McpLease:
             self._owner.revive(leased.server, after=0.0)
         for entry in tuple(self._entries.values()):
             self._report(entry)
-        self._rebuild()
         self._complete()
 
     def release(self) -> None:
@@ -294,6 +293,8 @@ class McpLease:
         for entry in self._entries.values():
             if entry.leased is None and entry.problem is None:
                 self._attach(entry)
+        # One that another thread has started may be ready: nobody says so once more.
+        self._rebuild()
 
     def _attach(self, entry: _Entry) -> None:
         if not is_server_name(entry.name):

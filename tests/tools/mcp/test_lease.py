@@ -131,6 +131,17 @@ async def test_two_threads_share_one_process_and_the_last_one_ends_it(hold) -> N
     await wait_gone(_pid(pid))
 
 
+async def test_thread_that_joins_a_server_that_is_ready_has_its_tools(hold) -> None:
+    """Nothing changes any more then, of which it could hear."""
+    async with hold(a=plain()) as first:
+        await first.lease.wait_ready()
+        async with hold(a=plain()) as second:
+            await second.lease.wait_ready()
+
+            assert second.names() == first.names()
+            assert second.told.events[-1] == McpStartupComplete(ready=("a",))
+
+
 async def test_servers_in_different_folders_are_different_servers(
     pool: McpPool, tmp_path, hold
 ) -> None:
