@@ -5,6 +5,7 @@ from typing import TypeAlias
 import attrs
 
 from .ids import ThreadId, TurnId
+from .ops import OverrideTurnContext
 from .value import Json, Value
 
 __all__ = [
@@ -14,6 +15,7 @@ __all__ = [
     "Done",
     "Failed",
     "Opened",
+    "Overridden",
     "Ping",
     "Pong",
     "PoolCommand",
@@ -52,6 +54,21 @@ class Ping(Value):
 
 
 @attrs.frozen(kw_only=True)
+class Overridden(Value):
+    """
+    Settings of a thread that were changed outside of a turn, and thus are not recorded.
+
+    Attributes:
+        op: What was changed.
+        turns: Turns that began after that, oldest first.  When the context of one of them
+            is recorded, so are these settings.
+    """
+
+    op: OverrideTurnContext
+    turns: tuple[TurnId, ...] = ()
+
+
+@attrs.frozen(kw_only=True)
 class Adopt(Value):
     """
     Go on with a thread that another worker had; answered with `Done`.
@@ -64,11 +81,13 @@ class Adopt(Value):
             The request of a client that opened the thread, as
             ``{"method": ..., "params": {...}}``.  None for a thread of which the pool
             knows no such request.
+        overridden: What was changed since then, oldest first.
     """
 
     number: int
     thread_id: ThreadId
     opening: Json = None
+    overridden: tuple[Overridden, ...] = ()
 
 
 @attrs.frozen(kw_only=True)
@@ -203,10 +222,12 @@ class Done(Value):
     Attributes:
         number: Of what was asked.
         problem: Why nothing came of it; None when it was done.
+        later: Whether the same may be possible later.
     """
 
     number: int
     problem: str | None = None
+    later: bool = False
 
 
 @attrs.frozen(kw_only=True)

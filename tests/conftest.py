@@ -5,12 +5,17 @@ from collections.abc import Iterator
 from typing import Final
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests import leaks
 
 SOAK: Final = "TREADLE_SOAK"
 
 leaks.mark_children()
+
+# The machine may be busy: how long an example takes says nothing about what it shows.
+settings.register_profile("house", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("house")
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -4,6 +4,7 @@ The command line: ``treadle exec``, ``threads``, ``app-server``, ``pool`` and th
 Its modules are imported when `main` runs, and not before.
 """
 
+import gc
 import signal
 from collections.abc import Sequence
 
@@ -31,4 +32,8 @@ def main(words: Sequence[str] | None = None) -> int:
     if words is None:
         # The process ends now; one more Ctrl-C must not change how.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
+        # Python would look at every object of a thousand modules for cycles, several times,
+        # before it gives all memory back, which the system does anyway.  What is registered
+        # with atexit runs as ever, and so does what ends by losing its last reference.
+        gc.freeze()
     return code

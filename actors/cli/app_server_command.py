@@ -1,5 +1,6 @@
 """The command that serves clients: ``treadle app-server``."""
 
+import gc
 import signal
 from collections.abc import Mapping
 from functools import partial
@@ -17,6 +18,7 @@ from actors.server.transports.addresses import StdioAddress
 from actors.server.transports.bearer import Token, token_from_file
 from actors.server.transports.listening import open_listener
 
+from .app_server_limits import raise_descriptor_limit
 from .app_server_options import AppServerOptions, AppServerRequest
 from .codex_options import feature_words, set_apart
 from .errors import UsageError
@@ -53,10 +55,14 @@ async def run_app_server(
     token = await _token(options)
     recipe = await trio.to_thread.run_sync(partial(make_recipe, options, environ))
     ending = _Ending()
+    raise_descriptor_limit()
     async with trio.open_nursery() as nursery:
         await nursery.start(ending.listen)
         with ending.scope:
             async with open_serving(recipe, environ) as app:
+                # Modules stay to the end.  Looking among all they have made for cycles would
+                # stop the server for a tenth of a second, as one of the first threads starts.
+                gc.freeze()
                 await _listen(options, app, output, token)
         nursery.cancel_scope.cancel()
     return ending.exit_code
@@ -65,6 +71,10 @@ async def run_app_server(
 async def _token(options: AppServerOptions) -> Token | None:
     if options.token_file is None:
         return None
+    if not options.listen.startswith("ws://"):
+        raise UsageError(
+            "--token-file is for ws:// addresses; elsewhere the system says who connects"
+        )
     try:
         return await token_from_file(Path(options.token_file))
     except BadToken as exc:

@@ -12,8 +12,9 @@ from typing import Final
 import attrs
 import trio
 
-from actors.server.rpc_errors import BadToken, ListenError
+from actors.server.rpc_errors import BadListenAddress, BadToken, ListenError
 from actors.server.serving import ServeRecipe
+from actors.server.transports.addresses import parse_listen
 from actors.server.transports.bearer import Token, token_from_file
 from actors.workers import (
     Notifier,
@@ -27,6 +28,7 @@ from actors.workers import (
 )
 
 from .app_server_command import make_recipe
+from .app_server_limits import raise_descriptor_limit
 from .errors import PoolUnusable, UsageError
 from .output import STDERR, Output
 from .pieces import shortened
@@ -79,6 +81,10 @@ async def _token(request: PoolRequest) -> Token | None:
     path = request.options.token_file
     if path is None:
         return None
+    if not request.options.listen.startswith("ws://"):
+        raise UsageError(
+            "--token-file is for ws:// addresses; at a Unix socket the system says who connects"
+        )
     try:
         return await token_from_file(Path(path))
     except BadToken as exc:
@@ -88,11 +94,8 @@ async def _token(request: PoolRequest) -> Token | None:
 async def _keep(
     keeper: "_Keeper", recipe: ServeRecipe, environ: Mapping[str, str], token: Token | None
 ) -> None:
-    listen = keeper.request.options.listen
-    if not listen:
-        home = Path(recipe.home)
-        await trio.Path(home).mkdir(mode=0o700, parents=True, exist_ok=True)
-        listen = default_url(home)
+    listen = keeper.request.options.listen or await _make_home(Path(recipe.home))
+    raise_descriptor_limit()
     try:
         async with open_pool(
             workers=keeper.request.workers,
@@ -106,6 +109,25 @@ async def _keep(
         raise UsageError(str(exc)) from exc
     except PoolError as exc:
         raise PoolUnusable(str(exc)) from exc
+
+
+async def _make_home(home: Path) -> str:
+    """
+    Make the home, where the socket is to be; return its address.
+
+    Raises:
+        UsageError: There can be no socket.
+    """
+    url = default_url(home)
+    try:
+        parse_listen(url)  # first, so that nothing is made for nothing
+        await trio.Path(home).mkdir(mode=0o700, parents=True, exist_ok=True)
+    except BadListenAddress as exc:
+        raise UsageError(f"{exc}; choose a shorter one with --listen unix://PATH") from exc
+    except OSError as exc:
+        problem = f"cannot be made: {exc.strerror or exc}"
+        raise UsageError(f"the home {home} {problem}; choose another one with --home") from exc
+    return url
 
 
 @attrs.frozen(eq=False)

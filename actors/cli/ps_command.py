@@ -1,5 +1,6 @@
 """The command that shows a pool: ``treadle ps``."""
 
+import math
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
@@ -53,8 +54,12 @@ async def run_ps(request: PsRequest, environ: Mapping[str, str], output: Output)
     url = options.connect or default_url(home)
     token = await _token(options)
     try:
-        async with open_rpc_client(url, token=token) as rpc:
-            await _show(rpc, url, options, output)
+        with trio.move_on_after(_PATIENCE) as greeting:
+            async with open_rpc_client(url, token=token) as rpc:
+                greeting.deadline = math.inf
+                await _show(rpc, url, options, output)
+        if greeting.cancelled_caught:
+            raise PoolUnusable(_silent(url))
     except CannotConnect as exc:
         raise _not_connected(exc, options) from exc
     except ValueError as exc:
@@ -70,9 +75,13 @@ def _not_connected(error: CannotConnect, options: PsOptions) -> CliError:
     if options.connect is not None:
         return UsageError(str(error))
     return UsageError(
-        f"no pool runs at {error.server}: {error.problem}; 'treadle pool' starts one, "
-        "and --connect says where another one is"
+        f"no pool runs at {error.server}: {error.problem.partition(';')[0]}; "
+        "'treadle pool' starts one, and --connect says where another one is"
     )
+
+
+def _silent(url: str) -> str:
+    return f"the pool at {url} does not answer; it may be overloaded"
 
 
 async def _token(options: PsOptions) -> str | None:
@@ -125,7 +134,7 @@ async def _read(rpc: RpcClient, url: str) -> PoolReadResponse:
             answer = await rpc.request("treadle/pool/read")
         return from_json(answer, PoolReadResponse)
     except trio.TooSlowError as exc:
-        raise PoolUnusable(f"the pool at {url} does not answer; it may be overloaded") from exc
+        raise PoolUnusable(_silent(url)) from exc
     except RpcCallError as exc:
         if exc.code in (INVALID_REQUEST, METHOD_NOT_FOUND):
             raise UsageError(

@@ -18,7 +18,14 @@ __all__ = ["pool_tables", "span"]
 
 _WORKERS: Final = ("WORKER", "PID", "STATE", "THREADS", "TURNS", "MEMORY", "RESTARTS", "UP FOR")
 _THREADS: Final = ("THREAD", "WORKER", "STATE", "CLIENTS", "CHANGED", "MODEL", "FOLDER", "NAME")
-_CHANGED, _MODEL, _FOLDER, _NAME = 4, 5, 6, 7
+_WORKER, _STATE, _CLIENTS, _CHANGED, _MODEL, _FOLDER, _NAME = range(1, 8)
+
+_LESS_OF_WORKERS: Final = (7, 6, 5, 4, 3, 2, 1)
+_LESS_OF_THREADS: Final = (_MODEL, _CLIENTS, _CHANGED, _WORKER, _FOLDER, _NAME, _STATE)
+"""Columns that a terminal without room for them does without, the first one first."""
+
+_CELL: Final = 12
+"""Columns of the terminal that a cell which may be cut keeps."""
 
 _LOOKS: Final = {
     PoolWorkerState.UP: Look.PLAIN,
@@ -55,7 +62,7 @@ def pool_tables(
     """
     workers = [_worker(worker, now) for worker in pool.workers]
     pieces = [_headline(pool, url), Piece("\n")]
-    pieces += laid_out(_WORKERS, workers, elastic=(), width=width)
+    pieces += _table(_WORKERS, workers, width, less=_LESS_OF_WORKERS)
     if pool.threads:
         pieces.append(Piece("\n"))
         pieces += _threads(pool.threads, now, width)
@@ -65,7 +72,7 @@ def pool_tables(
 def _headline(pool: PoolReadResponse, url: str) -> Piece:
     turns = sum(thread.turn_id is not None for thread in pool.threads)
     counts = (
-        _counted(len(pool.clients), "client"),
+        _counted(max(len(pool.clients) - 1, 0), "other client"),  # one of them asks
         _counted(len(pool.threads), "thread"),
         _counted(turns, "turn"),
     )
@@ -95,7 +102,38 @@ def _worker(worker: PoolWorker, now: float) -> Row:
 
 def _threads(threads: Sequence[PoolThread], now: float, width: int | None) -> tuple[Piece, ...]:
     rows = [_thread(thread, now) for thread in threads]
-    return laid_out(_THREADS, rows, elastic=(_NAME, _FOLDER, _MODEL), width=width, tails=(_FOLDER,))
+    elastic = (_NAME, _FOLDER, _MODEL)
+    return _table(_THREADS, rows, width, less=_LESS_OF_THREADS, elastic=elastic, tails=(_FOLDER,))
+
+
+def _table(
+    headings: Sequence[str],
+    rows: Sequence[Row],
+    width: int | None,
+    *,
+    less: Sequence[int],
+    elastic: Sequence[int] = (),
+    tails: Sequence[int] = (),
+) -> tuple[Piece, ...]:
+    """Lay out as many columns as there is room for; see `laid_out`."""
+    columns = zip(headings, *(row.cells for row in rows), strict=True)
+    least = [max(map(len, column)) for column in columns]
+    for column in elastic:
+        least[column] = min(least[column], _CELL)
+    shown = list(range(len(headings)))
+    dropped = iter(less)
+    while width is not None and sum(least[at] + 2 for at in shown) - 2 > width:
+        leaves = next(dropped, None)
+        if leaves is None:
+            break
+        shown.remove(leaves)
+    return laid_out(
+        [headings[at] for at in shown],
+        [Row(tuple(row.cells[at] for at in shown), row.look) for row in rows],
+        elastic=[shown.index(at) for at in elastic if at in shown],
+        width=width,
+        tails=[shown.index(at) for at in tails if at in shown],
+    )
 
 
 def _thread(thread: PoolThread, now: float) -> Row:

@@ -1,6 +1,7 @@
 """Dialling: from an address as people write it to a stream of messages."""
 
 import errno
+import os
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 from urllib.parse import SplitResult, urlsplit
@@ -22,6 +23,8 @@ __all__ = ["dial"]
 
 _FORMS: Final = "unix://PATH or ws://HOST:PORT"
 _CHUNK_BYTES: Final = 64 * 1024
+_PATH_BYTES: Final = 107
+"""Room for a path in an address of Linux, without the zero at its end."""
 
 _PROBLEMS: Final = {
     errno.ENOENT: "there is no such socket; start the server, or correct the path",
@@ -55,6 +58,10 @@ async def _dial_unix(url: str, limits: Limits) -> MessageStream:
     path = url.removeprefix("unix://")
     if not path or "\0" in path:
         raise ValueError(f"cannot connect to {url!r}; expected {_FORMS}")
+    size = len(os.fsencode(path))
+    if size > _PATH_BYTES:
+        most = f"that of a socket has at most {_PATH_BYTES}"
+        raise CannotConnect(url, f"its path has {size} bytes, and {most}; take a shorter one")
     try:
         stream = await trio.open_unix_socket(path)
     except OSError as exc:

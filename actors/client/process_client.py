@@ -130,8 +130,10 @@ async def open_process_stream(
 
     Raises:
         CannotConnect: It could not be started.
-        ValueError: *command* has no words.
+        ValueError: *command* has no words, or is a text.
     """
+    if isinstance(command, str):  # a sequence of texts, too
+        raise ValueError(f"a command is a list of words, got {command!r}")  # noqa: TRY004
     if not command:
         raise ValueError("a command needs at least one word")
     variables = dict(os.environ if env is None else env)

@@ -12,6 +12,7 @@ from .collaboration import (
     list_collaboration_modes,
     mode_preset,
 )
+from .config_cache import ConfigCache
 from .config_edits import Edit, parse_key_path, set_value, skill_file, switch_skill
 from .config_file import load_config, load_config_async
 from .config_layer import ConfigLayer, LayerKind, Origin, Setting
@@ -33,6 +34,7 @@ __all__ = [
     "SYSTEM_CONFIG",
     "CollaborationModeMask",
     "Config",
+    "ConfigCache",
     "ConfigChanged",
     "ConfigError",
     "ConfigKeyMissing",

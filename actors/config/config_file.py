@@ -17,6 +17,7 @@ from .config_layer import ConfigLayer
 from .errors import ConfigError
 from .layering import CONFIG_FILE, SYSTEM_CONFIG, FoundLayers, find_layers
 from .loaded_config import Config
+from .looks import real_path
 from .mcp_config import read_mcp_servers
 from .model_config import (
     read_base_instructions,
@@ -159,7 +160,7 @@ def _read_docs(home: Path, layers: FoundLayers) -> Docs:
         layers.folders,
         fallback_names=fallbacks,
         limit_bytes=limit,
-        but_not=os.path.realpath(own.paths[0]) if own.paths else None,
+        but_not=real_path(own.paths[0]) if own.paths else None,
     )
     return Docs(
         text=joined_instructions(own, project),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
@@ -14,6 +13,7 @@ from messages.value import Json
 
 from .config_layer import ConfigLayer, LayerKind
 from .config_table import ConfigTable
+from .looks import is_folder, is_there, real_path
 from .project import (
     DEFAULT_MARKERS,
     is_trusted,
@@ -143,13 +143,9 @@ def _read_markers(layers: Sequence[ConfigLayer]) -> tuple[str, ...]:
 
 def _project_folders(folders: Sequence[Path], home: Path) -> tuple[Path, ...]:
     # A home named ".codex" in the user's folder is no project's.
-    own = os.path.realpath(home)
+    own = real_path(home)
     dotted = (folder / _PROJECT_FOLDER for folder in folders)
-    return tuple(
-        path
-        for path in dotted
-        if os.path.isdir(path) and os.path.realpath(path) != own  # noqa: PTH112 -- never raises
-    )
+    return tuple(path for path in dotted if is_folder(path) and real_path(path) != own)
 
 
 def _project_layers(
@@ -164,7 +160,7 @@ def _project_layers(
         if decision:
             layers.append(_file(paths[0], LayerKind.PROJECT, folder))
         elif decision is None:
-            untrusted += [path for path in paths if os.path.lexists(path)]
+            untrusted += [path for path in paths if is_there(path)]
     return layers, untrusted
 
 

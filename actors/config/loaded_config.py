@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
 
 import attrs
@@ -116,8 +117,13 @@ class Config:
         Raises:
             ConfigError: The path is not absolute.
         """
+        return self._thread_config if cwd is None else attrs.evolve(self._thread_config, cwd=cwd)
+
+    # Once for all threads of a server that have this configuration.
+    @cached_property
+    def _thread_config(self) -> ThreadConfig:
         return ThreadConfig(
-            cwd=self.cwd if cwd is None else cwd,
+            cwd=self.cwd,
             model=self.model,
             approval_policy=self.approval_policy,
             sandbox_policy=self.sandbox_policy,

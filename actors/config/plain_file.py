@@ -10,6 +10,8 @@ from typing import Final
 
 import attrs
 
+from .looks import note_file
+
 __all__ = ["PlainFile", "read_plain_file"]
 
 _CHUNK_BYTES: Final = 1 << 16
@@ -38,6 +40,7 @@ def read_plain_file(path: Path, limit_bytes: int) -> PlainFile:
     Raises:
         OSError: It is missing, no regular file, or cannot be read.
     """
+    note_file(path)
     try:
         fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except ValueError as exc:  # a null character

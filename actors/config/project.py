@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
 from .config_table import ConfigTable
+from .looks import is_there, real_path
 
 __all__ = ["DEFAULT_MARKERS", "is_trusted", "project_folders", "read_file_names", "read_trust"]
 
@@ -27,11 +27,11 @@ def project_folders(cwd: Path, markers: Collection[str]) -> tuple[Path, ...]:
     Source:
         Codex, ``find_project_root``.
     """
-    here = Path(os.path.realpath(cwd))
+    here = Path(real_path(cwd))
     above: list[Path] = []
     for folder in (here, *here.parents):
         above.append(folder)
-        if any(os.path.lexists(folder / marker) for marker in markers):
+        if any(is_there(folder / marker) for marker in markers):
             return tuple(reversed(above))
     return (here,)
 
@@ -47,7 +47,7 @@ def read_trust(user: ConfigTable) -> Mapping[str, bool]:
     for folder, entry in user.tables("projects"):
         level = entry.choice("trust_level", _LEVELS)
         if level is not None and Path(folder).is_absolute() and "\0" not in folder:
-            trust[os.path.realpath(folder)] = level == _LEVELS[0]
+            trust[real_path(folder)] = level == _LEVELS[0]
     return trust
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import codecs
-import os
 from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Final
 
 import attrs
 
+from .looks import is_file_or_link, real_path
 from .plain_file import read_plain_file
 from .project import DEFAULT_MARKERS, project_folders
 
@@ -91,8 +91,8 @@ def read_project_docs(
     warnings: list[str] = []
     left = limit_bytes
     for folder in folders:
-        path = next((folder / name for name in names if _is_there(folder / name)), None)
-        if path is None or limit_bytes <= 0 or os.path.realpath(path) == but_not:
+        path = next((folder / name for name in names if is_file_or_link(folder / name)), None)
+        if path is None or limit_bytes <= 0 or real_path(path) == but_not:
             continue
         if left <= 0:
             warnings.append(f"{path}: it is not used; {_LIMIT_KEY} has no room left for it")
@@ -114,7 +114,7 @@ def read_home_doc(home: Path) -> Docs:
     """
     warnings: list[str] = []
     for path in (home / _OVERRIDE, home / _USUAL):
-        if not _is_there(path):
+        if not is_file_or_link(path):
             continue
         text, _, warning = _read(path, _HOME_LIMIT_BYTES, None)
         warnings.extend(warning)
@@ -126,11 +126,6 @@ def read_home_doc(home: Path) -> Docs:
 def joined_instructions(home: Docs, project: Docs) -> str | None:
     """Put the instructions of the home before those of the project."""
     return _SEPARATOR.join(docs.text for docs in (home, project) if docs.text) or None
-
-
-def _is_there(path: Path) -> bool:
-    """Whether there is a file, or a link that may lead nowhere."""
-    return os.path.isfile(path) or os.path.islink(path)  # noqa: PTH113, PTH114 -- never raise
 
 
 def _read(path: Path, limit_bytes: int, key: str | None) -> tuple[str, int, tuple[str, ...]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final, cast
@@ -15,6 +14,7 @@ from messages.value import Json
 
 from .config_table import ConfigTable
 from .errors import ConfigError
+from .looks import exists, is_folder, real_path
 
 __all__ = ["DisabledSkills", "find_skill_roots", "read_disabled_skills"]
 
@@ -52,6 +52,7 @@ def find_skill_roots(
         user_home = Path.home()
     except RuntimeError:  # a user that the system does not know, without HOME
         user_home = home
+    _note_root(cwd, markers)
     return skill_roots(
         home=home,
         user_home=user_home,
@@ -59,6 +60,14 @@ def find_skill_roots(
         project_root_markers=markers,
         admin_folder=admin or ADMIN_FOLDER,
     )
+
+
+def _note_root(cwd: Path, markers: Sequence[str]) -> None:
+    """Look where `skill_roots` will look, which takes no notes."""
+    here = Path(real_path(cwd))
+    for folder in (here, *here.parents):
+        if any(exists(folder / marker) for marker in markers):
+            return
 
 
 def read_disabled_skills(table: ConfigTable) -> DisabledSkills:
@@ -107,9 +116,9 @@ def _entry(skills: ConfigTable, entry: Json) -> tuple[str, bool]:
         named = skills.folder(_KEY) / Path(path).expanduser()
     except RuntimeError as exc:
         raise ValueError(f"it is not used: {path!r} names no file: {exc}") from exc
-    if named.name != _FILE and os.path.isdir(named):  # noqa: PTH112 -- never raises
+    if named.name != _FILE and is_folder(named):
         named /= _FILE
-    return os.path.realpath(named), enabled
+    return real_path(named), enabled
 
 
 def _complaint(skills: ConfigTable, index: str, problem: str) -> str:

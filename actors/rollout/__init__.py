@@ -5,6 +5,7 @@ The rest of the house records through a `Recorder` of the process's one
 `Journal`, and reads with `load_rollout` and `reconstruct`.
 """
 
+from .collector import collector_paused
 from .errors import (
     EmptyRollout,
     JournalClosed,
@@ -26,6 +27,7 @@ from .excerpt import (
     truncate_text,
 )
 from .files import Files
+from .folder_names import FolderNames
 from .history import ForkedHistory, InitialHistory, NewHistory, ResumedHistory
 from .index import NamedThread, SessionIndex, normalized_name
 from .journal import Durability, Journal, JournalStatistics, open_journal
@@ -47,6 +49,7 @@ from .listing import (
     ThreadsPage,
     latest_thread_path,
     list_threads,
+    read_threads,
 )
 from .lookup import (
     archive_rollout,
@@ -68,6 +71,7 @@ from .reconstruction import (
     missing_turn_ends,
     reconstruct,
 )
+from .recorded import RecordedItems, chosen
 from .recorder import BUFFER_LIMIT_BYTES, OnTrouble, Recorder, WriteTrouble
 from .tail import read_last_items
 from .truncation import (
@@ -87,6 +91,7 @@ __all__ = [
     "Durability",
     "EmptyRollout",
     "Files",
+    "FolderNames",
     "ForkedHistory",
     "InitialHistory",
     "Journal",
@@ -100,6 +105,7 @@ __all__ = [
     "OnTrouble",
     "Patience",
     "PersistMode",
+    "RecordedItems",
     "Recorder",
     "ResumedHistory",
     "RolloutChanged",
@@ -121,7 +127,9 @@ __all__ = [
     "archive_rollout",
     "archived_folder",
     "build_compacted_history",
+    "chosen",
     "collect_user_messages",
+    "collector_paused",
     "drop_last_user_turns",
     "find_archived_thread_path_by_id",
     "find_thread_path_by_id",
@@ -146,6 +154,7 @@ __all__ = [
     "parse_turn_item",
     "persisted",
     "read_last_items",
+    "read_threads",
     "reconstruct",
     "scaled",
     "search_in_words",

@@ -17,8 +17,9 @@ from .files import Files
 from .git import read_git_info
 from .history import ForkedHistory
 from .line_file import LineFile
-from .policy import PersistMode, persisted
+from .policy import PersistMode, kept_whole, persisted
 from .reader import LoadedRollout
+from .recorded import classes_of
 from .unmoved import BEHIND_CRC, CRC_MEMBER, has_position, unmoved_lines
 
 __all__ = ["WrittenFork", "part_path", "reseal", "write_fork"]
@@ -192,15 +193,19 @@ def _copied(
         yield piece, lines
         seq += lines
     done = seq + 1 if seq else 0  # with the meta in front of them
-    rest = zip(history.items[done:], _lines_at(file, source, done), strict=False)
-    for item, line in rest:
-        kept = persisted(item, mode)
-        if kept is None or isinstance(kept, SessionMeta):
-            continue
+    whole, classes = kept_whole(mode) - {SessionMeta}, classes_of(history.items)
+    rest = zip(range(done, len(classes)), _lines_at(file, source, done), strict=False)
+    for number, line in rest:
+        if classes[number] not in whole:
+            item = history.items[number]
+            kept = persisted(item, mode)
+            if kept is None or isinstance(kept, SessionMeta):
+                continue
+            if kept is not item:
+                seq += 1
+                yield encode_line(kept, timestamp=stamp, seq=seq), 1
+                continue
         seq += 1
-        if kept is not item:
-            yield encode_line(kept, timestamp=stamp, seq=seq), 1
-            continue
         try:
             yield reseal(line, seq), 1
         except ValueError:

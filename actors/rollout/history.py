@@ -1,6 +1,6 @@
 """What a thread starts from: nothing, its own past, or another thread's."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TypeAlias, get_args
 
@@ -11,11 +11,14 @@ from messages.ids import ThreadId
 from messages.rollout import BaseInstructions, RolloutItem, SessionMeta, TurnContextItem
 from messages.settings import DynamicToolSpec
 
+from .collector import collector_paused
 from .reader import LoadedRollout
+from .recorded import chosen, chosen_backwards
 
 __all__ = ["ForkedHistory", "InitialHistory", "NewHistory", "ResumedHistory"]
 
 _EVENT_CLASSES = frozenset(get_args(EventMsg))
+_META = frozenset({SessionMeta})
 
 
 @attrs.frozen(kw_only=True)
@@ -27,9 +30,7 @@ class _History:
         items: Everything recorded, oldest first.
     """
 
-    items: tuple[RolloutItem, ...] = attrs.field(
-        default=(), repr=lambda items: f"{len(items)} items"
-    )
+    items: Sequence[RolloutItem] = attrs.field(default=(), repr=lambda items: f"{len(items)} items")
 
     @property
     def session_cwd(self) -> str | None:
@@ -39,7 +40,8 @@ class _History:
     @property
     def event_msgs(self) -> tuple[EventMsg, ...] | None:
         """All recorded events, those of turns rolled back later included."""
-        return tuple(item for item in self.items if type(item) in _EVENT_CLASSES)  # type: ignore[misc]  # the set holds EventMsg's classes
+        with collector_paused():
+            return tuple([event for _, event in chosen(self.items, _EVENT_CLASSES)])
 
     @property
     def base_instructions(self) -> BaseInstructions | None:
@@ -54,24 +56,24 @@ class _History:
     @property
     def last_model(self) -> str | None:
         """The model of the last request; None before the first."""
-        contexts = (item for item in reversed(self.items) if isinstance(item, TurnContextItem))
+        contexts = chosen_backwards(self.items, TurnContextItem)
         return next((context.model for context in contexts), None)
 
     @property
     def last_token_info(self) -> TokenUsageInfo | None:
         """Token usage as last told; counts that tell only rate limits are passed over."""
-        counts = (item for item in reversed(self.items) if isinstance(item, TokenCount))
+        counts = chosen_backwards(self.items, TokenCount)
         return next((count.info for count in counts if count.info), None)
 
     def _metas(self) -> Iterator[SessionMeta]:
-        return (item for item in self.items if isinstance(item, SessionMeta))
+        return (meta for _, meta in chosen(self.items, _META))
 
 
 @attrs.frozen(kw_only=True)
 class NewHistory(_History):
     """Nothing: a new thread."""
 
-    items: tuple[RolloutItem, ...] = attrs.field(default=(), init=False)
+    items: Sequence[RolloutItem] = attrs.field(default=(), init=False)
 
     @property
     def event_msgs(self) -> None:

@@ -44,8 +44,7 @@ class SessionIndex:
     The names of all threads of a home folder.
 
     A thread has the name it was given last; two threads may have the same.
-    The file is read anew each time, in an OS thread, because other processes
-    append to it as well.
+    The file is read anew each time, because other processes append to it as well.
 
     Attributes:
         home: The home folder.
@@ -85,7 +84,11 @@ class SessionIndex:
 
     async def names_of(self, thread_ids: Collection[ThreadId]) -> dict[ThreadId, str]:
         """Return the names of those of the threads that have one."""
-        latest = await trio.to_thread.run_sync(_latest, self.path)
+        return await trio.to_thread.run_sync(self.read_names, thread_ids)
+
+    def read_names(self, thread_ids: Collection[ThreadId]) -> dict[ThreadId, str]:
+        """Return the names of those of the threads that have one; blocks."""
+        latest = _latest(self.path)
         return {i: latest[i].name for i in thread_ids if i in latest}
 
 

@@ -2,7 +2,7 @@
 
 import os
 from bisect import bisect_right
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from enum import Enum
 from functools import partial
 from itertools import islice
@@ -19,7 +19,7 @@ from messages.ids import ThreadId
 from messages.rollout import RolloutItem, SessionMeta
 from messages.settings import GitInfo, SessionSource, SourceKind
 
-from .errors import RolloutUnreadable
+from .folder_names import FolderNames, sorted_names
 from .layout import (
     archived_folder,
     format_second,
@@ -40,6 +40,7 @@ __all__ = [
     "ThreadsPage",
     "latest_thread_path",
     "list_threads",
+    "read_threads",
 ]
 
 MAX_SCAN_FILES = 10_000
@@ -54,6 +55,7 @@ _GREATEST = "s"
 # The session_meta is the first line; what the user said comes soon after.
 _HEAD_LINES = 10
 _USER_MESSAGE_LINES = 200
+_HEAD_BYTES = 32 << 10
 _REQUEST_MARKER = "## My request for Codex:"
 
 
@@ -165,7 +167,7 @@ class _Candidate(NamedTuple):
 
     time: int
     thread_id: ThreadId
-    path: Path
+    path: str
 
 
 async def list_threads(
@@ -179,7 +181,37 @@ async def list_threads(
     max_scan_files: int = MAX_SCAN_FILES,
 ) -> ThreadsPage:
     """
-    List threads that a user said something in, newest first.
+    List threads in an OS thread; else as `read_threads`.
+
+    Cancellation:
+        Takes effect before the scan begins.
+    """
+    read = partial(
+        read_threads,
+        home,
+        page_size=page_size,
+        cursor=cursor,
+        sort_key=sort_key,
+        wanted=wanted,
+        archived=archived,
+        max_scan_files=max_scan_files,
+    )
+    return await trio.to_thread.run_sync(read)
+
+
+def read_threads(
+    home: Path,
+    *,
+    page_size: int,
+    cursor: Cursor | None = None,
+    sort_key: SortKey = SortKey.CREATED_AT,
+    wanted: ThreadFilter | None = None,
+    archived: bool = False,
+    max_scan_files: int = MAX_SCAN_FILES,
+    names: FolderNames | None = None,
+) -> ThreadsPage:
+    """
+    List threads that a user said something in, newest first; blocks.
 
     A page with a cursor is always followed by at least one thread, unless it
     ended at the cap.  A home without rollouts gives an empty page; a rollout
@@ -193,18 +225,15 @@ async def list_threads(
         wanted: Which threads; all if None.
         archived: List the archive instead of the active threads.
         max_scan_files: How many rollouts to look at, at most.
+        names: Knows folders from earlier pages; None to read them anew.
 
     Raises:
         RolloutUnreadable: The folder of rollouts cannot be read.
 
-    Cancellation:
-        Takes effect before the scan begins.
-
     Source:
         Codex, ``rollout/list.rs``; there a cursor may lead to an empty page.
     """
-    scan = partial(
-        _page,
+    return _page(
         archived_folder(home) if archived else sessions_folder(home),
         page_size=max(page_size, 1),
         cursor=cursor,
@@ -212,8 +241,8 @@ async def list_threads(
         wanted=wanted or ThreadFilter(),
         archived=archived,
         cap=max_scan_files,
+        names_of=sorted_names if names is None else names.of,
     )
-    return await trio.to_thread.run_sync(scan)
 
 
 async def latest_thread_path(
@@ -244,11 +273,12 @@ def _page(
     wanted: ThreadFilter,
     archived: bool,
     cap: int,
+    names_of: Callable[[Path], Sequence[str]],
 ) -> ThreadsPage:
     found: list[tuple[_Candidate, ListedThread]] = []
     scanned = 0
     last: _Candidate | None = None
-    candidates = _ordered(root, cursor, sort_key, archived=archived)
+    candidates = _ordered(root, cursor, sort_key, names_of, archived=archived)
     for candidate in islice(candidates, cap):
         scanned += 1
         last = candidate
@@ -278,14 +308,20 @@ def _filled(
 
 
 def _ordered(
-    root: Path, cursor: Cursor | None, sort_key: SortKey, *, archived: bool
+    root: Path,
+    cursor: Cursor | None,
+    sort_key: SortKey,
+    names_of: Callable[[Path], Sequence[str]],
+    *,
+    archived: bool,
 ) -> Iterator[_Candidate]:
     """Yield what is older than the cursor, newest first."""
     folders = iter((root,)) if archived else _days(root)
     if sort_key is SortKey.UPDATED_AT:
-        ordered = (c for folder in folders for c in _rollouts(folder))
+        ordered = (c for folder in folders for c in _rollouts(names_of(folder), folder))
         return _behind(cursor, sorted(_by_change(ordered), reverse=True))
-    begun = (c for folder in folders for c in _rollouts(folder, _latest_name(cursor)))
+    latest = _latest_name(cursor)
+    begun = (c for folder in folders for c in _rollouts(names_of(folder), folder, latest))
     return _behind(cursor, begun)
 
 
@@ -311,38 +347,28 @@ def _days(root: Path) -> Iterator[Path]:
 
 
 def _numbered(folder: Path) -> list[Path]:
-    names = [name for name in _names(folder) if name.isascii() and name.isdigit()]
+    names = [name for name in sorted_names(folder) if name.isascii() and name.isdigit()]
     return [folder / name for name in sorted(names, key=int, reverse=True)]
 
 
-def _rollouts(folder: Path, latest: str = _GREATEST) -> Iterator[_Candidate]:
+def _rollouts(names: Sequence[str], folder: Path, latest: str = _GREATEST) -> Iterator[_Candidate]:
     """
-    Yield the rollouts in a folder, newest first, from this name on.
+    Yield the rollouts in a folder, of whose names these are, newest first, from this one on.
 
     Names sort as what they say, if letters are small; so only those that are asked for
     are read, of what may be thousands.
     """
-    names = sorted(_names(folder), key=str.lower)
     end = bisect_right(names, latest, key=str.lower)
     for name in reversed(names[:end]):
         parsed = parse_rollout_name(name)
         if parsed is not None:
-            yield _Candidate(parsed.time, parsed.thread_id, folder / name)
-
-
-def _names(folder: Path) -> list[str]:
-    try:
-        return os.listdir(folder)  # noqa: PTH208 -- names are enough, and ten times faster
-    except (FileNotFoundError, NotADirectoryError):
-        return []
-    except OSError as exc:
-        raise RolloutUnreadable(folder, exc.strerror or str(exc)) from exc
+            yield _Candidate(parsed.time, parsed.thread_id, f"{folder}/{name}")
 
 
 def _by_change(candidates: Iterator[_Candidate]) -> Iterator[_Candidate]:
     for candidate in candidates:
         try:
-            changed = int(candidate.path.stat().st_mtime)
+            changed = int(os.stat(candidate.path).st_mtime)  # noqa: PTH116 -- of thousands
         except OSError:  # archived or removed in this instant
             continue
         yield candidate._replace(time=changed)
@@ -350,18 +376,15 @@ def _by_change(candidates: Iterator[_Candidate]) -> Iterator[_Candidate]:
 
 def _summary(candidate: _Candidate, wanted: ThreadFilter) -> ListedThread | None:
     """Return what a rollout's beginning says; None if it is not to be listed."""
-    path = candidate.path
     try:
-        with path.open("rb") as lines:
-            meta, said = _head(lines, wanted)
-        changed = path.stat().st_mtime
+        meta, said, changed = _look(candidate.path, wanted)
     except OSError:
         return None
     if meta is None or said is None:
         return None
     created = parse_time(meta.timestamp)
     return ListedThread(
-        path=path,
+        path=Path(candidate.path),
         thread_id=meta.id,
         cwd=meta.cwd,
         source=meta.source,
@@ -372,6 +395,24 @@ def _summary(candidate: _Candidate, wanted: ThreadFilter) -> ListedThread | None
         model_provider=meta.model_provider,
         git=meta.git,
     )
+
+
+def _look(path: str, wanted: ThreadFilter) -> tuple[SessionMeta | None, UserMessage | None, float]:
+    """Return what `_head` finds, and when the file was changed last."""
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        # By hand, as in most rollouts all is in the first piece, and a page has many.
+        piece = os.read(fd, _HEAD_BYTES)
+        whole = len(piece) < _HEAD_BYTES
+        lines = piece.split(b"\n")
+        meta, said = _head(iter(lines if whole else lines[:-1]), wanted)
+        if said is None and not whole:
+            os.lseek(fd, 0, os.SEEK_SET)
+            with open(fd, "rb", closefd=False) as file:
+                meta, said = _head(file, wanted)
+        return meta, said, os.fstat(fd).st_mtime
+    finally:
+        os.close(fd)
 
 
 def _head(

@@ -1,26 +1,28 @@
 """Reads rollouts, whatever happened to them."""
 
-import gc
 import stat
-import threading
 from array import array
-from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from itertools import accumulate
 from pathlib import Path
+from typing import BinaryIO
 
 import attrs
 import trio
 
-from messages.codec import decode_item
+from messages.codec import decode_item, recorded_classes
 from messages.errors import DecodeError
 from messages.ids import ThreadId
 from messages.rollout import RolloutItem, SessionMeta
 
+from .collector import collector_paused
 from .errors import EmptyRollout, NoSessionMeta, RolloutNotFound, RolloutUnreadable
+from .recorded import RecordedItems, chosen
 
 __all__ = ["DamagedLine", "LoadedRollout", "load_rollout", "load_rollout_async"]
 
 _BUFFER_BYTES = 1 << 20
+
+_META = frozenset({SessionMeta})
 
 
 @attrs.frozen(kw_only=True)
@@ -45,7 +47,9 @@ class LoadedRollout:
     Attributes:
         path: Where it was read from.
         meta: The first session_meta; it alone tells whose rollout this is.
-        items: Everything that could be read, in file order, all metas included.
+        items:
+            Everything that could be read, in file order, all metas included; decoded when
+            it is looked at.
         offsets: Where each item's line begins, in bytes.
         damaged: Lines that were left out, in file order.
         torn_tail_offset:
@@ -58,7 +62,7 @@ class LoadedRollout:
 
     path: Path
     meta: SessionMeta
-    items: tuple[RolloutItem, ...] = attrs.field(repr=False)
+    items: RecordedItems = attrs.field(repr=False)
     offsets: "array[int]" = attrs.field(repr=False)
     damaged: tuple[DamagedLine, ...] = ()
     torn_tail_offset: int | None = None
@@ -88,7 +92,7 @@ def load_rollout(path: Path) -> LoadedRollout:
     """
     try:
         if stat.S_ISREG(path.stat().st_mode):
-            with path.open("rb", buffering=_BUFFER_BYTES) as file, _collector_paused():
+            with path.open("rb", buffering=_BUFFER_BYTES) as file, collector_paused():
                 return _load(path, file)
     except FileNotFoundError:
         raise RolloutNotFound(path) from None
@@ -107,87 +111,84 @@ async def load_rollout_async(path: Path) -> LoadedRollout:
     return await trio.to_thread.run_sync(load_rollout, path)
 
 
-def _load(path: Path, lines: Iterator[bytes]) -> LoadedRollout:
-    items: list[RolloutItem] = []
-    offsets = array("Q")
-    keep, place = items.append, offsets.append  # the loop runs once a line
-    damaged: list[DamagedLine] = []
-    offset = blank = 0
+def _load(path: Path, file: BinaryIO) -> LoadedRollout:
+    found = _Found()
     line = b"\n"
-    for line in lines:
-        try:
-            keep(decode_item(line))
-            place(offset)
-        except DecodeError as exc:
-            if line.isspace():
-                blank += 1
-            else:
-                number = len(items) + len(damaged) + blank + 1
-                damaged.append(DamagedLine(number=number, reason=str(exc)))
-        offset += len(line)
-    if not items and not damaged:
+    while lines := file.readlines(_BUFFER_BYTES):
+        found.take(lines)
+        line = lines[-1]
+    if not found.cells and not found.damaged:
         raise EmptyRollout(path)
-    count = len(items) + len(damaged) + blank
+    damaged, count = found.damaged, found.count
     torn = bool(damaged) and damaged[-1].number == count
     if torn:
         damaged.pop()
+    items = RecordedItems(found.cells, found.classes)
     return LoadedRollout(
         path=path,
         meta=_first_meta(path, items),
-        items=tuple(items),
-        offsets=offsets,
+        items=items,
+        offsets=found.offsets,
         damaged=tuple(damaged),
-        torn_tail_offset=offset - len(line) if torn else None,
+        torn_tail_offset=found.end - len(line) if torn else None,
         lacks_newline=not torn and not line.endswith(b"\n"),
         next_seq=count - torn,
-        size=offset,
+        size=found.end,
     )
 
 
-def _first_meta(path: Path, items: list[RolloutItem]) -> SessionMeta:
-    for item in items:
-        if isinstance(item, SessionMeta):
-            return item
-    raise NoSessionMeta(path)
-
-
-# As the collector itself these belong to the process: several loads may run in
-# OS threads at once, and only the last one may switch it on again.
-_pause_lock = threading.Lock()
-_pauses = 0
-_was_enabled = False
-
-
-@contextmanager
-def _collector_paused() -> Generator[None, None, None]:
+@attrs.define(eq=False)
+class _Found:
     """
-    Keep the cycle collector from walking what is being loaded, or was just loaded.
+    What was found so far.
 
-    A load makes hundreds of thousands of objects and no cycle; with the
-    collector on, it takes half as long again.  Afterwards what is there counts as
-    old: otherwise the next small collection would walk it all after all.
+    Attributes:
+        cells: Of `RecordedItems`; so are classes.
+        offsets: Where the line of each begins.
+        count: Lines, all of them.
+        end: Where the next line begins.
     """
-    global _pauses, _was_enabled  # noqa: PLW0603 -- see above
-    with _pause_lock:
-        if not _pauses:
-            _was_enabled = gc.isenabled()
-            gc.disable()
-        _pauses += 1
-    try:
-        yield
-    finally:
-        with _pause_lock:
-            _pauses -= 1
-            if not _pauses and _was_enabled:
-                _make_old()
-                gc.enable()
+
+    cells: list[RolloutItem | bytes] = attrs.field(factory=list["RolloutItem | bytes"])
+    classes: list[type[RolloutItem]] = attrs.field(factory=list["type[RolloutItem]"])
+    offsets: "array[int]" = attrs.field(factory=lambda: array("Q"))
+    damaged: list[DamagedLine] = attrs.field(factory=list[DamagedLine])
+    count: int = 0
+    end: int = 0
+
+    def take(self, lines: list[bytes]) -> None:
+        """Take the next lines."""
+        classes = recorded_classes(lines)
+        if None in classes:
+            for line, cls in zip(lines, classes, strict=True):
+                self._take(line, cls)
+            return
+        self.cells += lines
+        self.classes += classes  # type: ignore[arg-type]  # no None is in there
+        *offsets, self.end = accumulate(map(len, lines), initial=self.end)
+        self.offsets.extend(offsets)
+        self.count += len(lines)
+
+    def _take(self, line: bytes, cls: type[RolloutItem] | None) -> None:
+        self.count += 1
+        start, self.end = self.end, self.end + len(line)
+        cell: RolloutItem | bytes = line
+        if cls is None:
+            try:
+                cell = decode_item(line)
+            except DecodeError as exc:
+                if not line.isspace():
+                    self.damaged.append(DamagedLine(number=self.count, reason=str(exc)))
+                return
+            cls = type(cell)
+        self.cells.append(cell)
+        self.classes.append(cls)
+        self.offsets.append(start)
 
 
-def _make_old() -> None:
-    """Let the collector take all objects of this instant for old ones, without a look at them."""
-    if gc.get_freeze_count():
-        return  # the program froze some itself, and wants them to stay so
-    try:
-        gc.freeze()
-    finally:
-        gc.unfreeze()  # puts them into the oldest generation
+def _first_meta(path: Path, items: RecordedItems) -> SessionMeta:
+    found = chosen(items, _META)
+    meta: tuple[int, SessionMeta] | None = next(found, None)
+    if meta is None:
+        raise NoSessionMeta(path)
+    return meta[1]

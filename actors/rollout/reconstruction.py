@@ -21,7 +21,9 @@ from messages.items import (
 from messages.rollout import CompactedItem, RolloutItem
 from messages.settings import TruncationMode, TruncationPolicy
 
+from .collector import collector_paused
 from .excerpt import approximate_tokens, scaled, truncate_output, truncate_text
+from .recorded import RecordedItems, chosen
 from .truncation import drop_last_user_turns
 from .turn_edges import unfinished_turns
 from .user_messages import is_user_message, user_text
@@ -117,13 +119,17 @@ def reconstruct(
     Source:
         Codex, ``reconstruct_history_from_rollout``.
     """
+    with collector_paused():
+        return _replayed(items, initial_context, scaled(policy, RECORDING_SLACK))
+
+
+def _replayed(
+    items: Iterable[RolloutItem], initial_context: Sequence[ResponseItem], limit: TruncationPolicy
+) -> list[ResponseItem]:
     history: list[ResponseItem] = []
-    limit = scaled(policy, RECORDING_SLACK)
-    for item in items:
-        if type(item) not in _REPLAYED:
-            continue
+    for _, item in chosen(_since_replaced(items), _REPLAYED):
         if type(item) in _KEPT_WHOLE:
-            history.append(item)  # type: ignore[arg-type]  # the set holds ResponseItem's classes
+            history.append(item)
         elif is_response_item(item):
             kept = _kept(item, limit)
             if kept is not None:
@@ -133,6 +139,17 @@ def reconstruct(
         elif isinstance(item, ThreadRolledBack):
             drop_last_user_turns(history, item.num_turns)
     return history
+
+
+def _since_replaced(items: Iterable[RolloutItem]) -> Iterable[RolloutItem]:
+    """Leave out what a compaction replaced: it need not even be decoded."""
+    if not isinstance(items, RecordedItems):
+        return items
+    for place in reversed(items.places((CompactedItem,))):
+        item = items[place]
+        if isinstance(item, CompactedItem) and item.replacement_history is not None:
+            return items[place:]
+    return items
 
 
 def _compacted(

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from typing import TypeVar
 
 from messages.events import ThreadRolledBack
-from messages.items import ResponseItem
+from messages.items import Message, ResponseItem
 from messages.rollout import RolloutItem
 
+from .recorded import chosen
 from .turn_edges import unfinished_turns
 from .user_messages import is_user_message
 
@@ -18,6 +19,8 @@ __all__ = [
 
 T = TypeVar("T", bound=ResponseItem)
 
+_COUNTED = frozenset({Message, ThreadRolledBack})
+
 
 def user_message_positions(items: Sequence[RolloutItem]) -> list[int]:
     """
@@ -26,7 +29,7 @@ def user_message_positions(items: Sequence[RolloutItem]) -> list[int]:
     A rollback marker takes away the latest ones before it.
     """
     positions: list[int] = []
-    for index, item in enumerate(items):
+    for index, item in chosen(items, _COUNTED):
         if is_user_message(item):
             positions.append(index)
         elif isinstance(item, ThreadRolledBack) and item.num_turns > 0:
@@ -35,8 +38,8 @@ def user_message_positions(items: Sequence[RolloutItem]) -> list[int]:
 
 
 def truncate_before_nth_user_message(
-    items: tuple[RolloutItem, ...], n: int | None
-) -> tuple[RolloutItem, ...]:
+    items: Sequence[RolloutItem], n: int | None
+) -> Sequence[RolloutItem]:
     """
     Return what comes before the *n*-th user message; everything for None.
 
@@ -56,7 +59,7 @@ def truncate_before_nth_user_message(
     return items[: _turn_start(items, positions[n])] if n < len(positions) else ()
 
 
-def _turn_start(items: tuple[RolloutItem, ...], position: int) -> int:
+def _turn_start(items: Sequence[RolloutItem], position: int) -> int:
     """Find where the turn starts that the user message there begins, as far as it is told."""
     starts = unfinished_turns(items[:position]).values()
     start = max(starts, default=position)

@@ -6,9 +6,10 @@ from messages.events import ThreadRolledBack, TurnAborted, TurnComplete, TurnSta
 from messages.ids import TurnId
 from messages.rollout import RolloutItem
 
+from .recorded import chosen
+
 __all__ = ["unfinished_turns"]
 
-# Asking a set first spares the many records a row of comparisons.
 _EDGES = frozenset({ThreadRolledBack, TurnAborted, TurnComplete, TurnStarted})
 
 
@@ -20,9 +21,7 @@ def unfinished_turns(items: Iterable[RolloutItem]) -> dict[TurnId, int]:
     """
     unfinished: dict[TurnId, int] = {}
     begun: set[TurnId | None] = set()
-    for index, item in enumerate(items):
-        if type(item) not in _EDGES:
-            continue
+    for index, item in chosen(items, _EDGES):
         match item:
             case TurnStarted(turn_id=turn_id):
                 begun.add(turn_id)

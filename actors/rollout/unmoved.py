@@ -5,24 +5,25 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import BinaryIO
 
-from messages.rollout import SessionMeta
+from messages.rollout import RolloutItem, SessionMeta
 
 from .history import ForkedHistory
 from .policy import PersistMode, kept_whole, persisted
 from .reader import LoadedRollout
+from .recorded import classes_of
 
 __all__ = ["BEHIND_CRC", "CRC_MEMBER", "has_position", "unmoved_lines"]
 
 # {"crc":"01234567","seq":89,"timestamp":...
 CRC_MEMBER = b'{"crc":"'
 BEHIND_CRC = len(b'{"crc":"01234567",')
+_SEQ = '"seq":'
+_MARK = b'"seq":%d,'
 
 
 def has_position(data: bytes, start: int, seq: int) -> bool:
     """Tell whether a line of ours with this position begins at *start*."""
-    return data.startswith(b'"seq":%d,' % seq, start + BEHIND_CRC) and data.startswith(
-        CRC_MEMBER, start
-    )
+    return data.startswith(_MARK % seq, start + BEHIND_CRC) and data.startswith(CRC_MEMBER, start)
 
 
 def unmoved_lines(
@@ -51,9 +52,7 @@ def unmoved_lines(
         to = bisect_left(offsets, start + piece_bytes, at + 1, end)
         file.seek(start)
         data = file.read(offsets[to] - start)
-        places = enumerate(offsets[at:to], at)
-        moved = (n for n, place in places if not has_position(data, place - start, n))
-        stop = next(moved, to)
+        stop = _first_displaced(data, [place - start for place in offsets[at:to]], at)
         piece = data if stop == to else data[: offsets[stop] - start]
         # No such line, or the file has changed, perhaps to more lines: found line by line.
         if not piece.endswith(b"\n") or piece.count(b"\n") != stop - at:
@@ -62,6 +61,21 @@ def unmoved_lines(
         if stop < to:
             return
         at = to
+
+
+def _first_displaced(data: bytes, starts: list[int], first: int) -> int:
+    """Find the first line that has another position; behind the last one if none has."""
+    end = first + len(starts)
+    # All at once if they have as many digits: there may be hundreds of thousands.
+    numbers = [str(number) for number in range(first, end)]
+    behind = BEHIND_CRC + len(_MARK % first)
+    marks = b"".join([data[at + BEHIND_CRC : at + behind] for at in starts])
+    wanted = _SEQ + f",{_SEQ}".join(numbers) + ","
+    ours = b"".join([data[at : at + len(CRC_MEMBER)] for at in starts])
+    if marks == wanted.encode() and ours == CRC_MEMBER * len(starts):
+        return end
+    displaced = (n for n, at in enumerate(starts, first) if not has_position(data, at, n))
+    return next(displaced, end)
 
 
 def _first_moved(history: ForkedHistory, source: LoadedRollout, mode: PersistMode) -> int:
@@ -76,8 +90,11 @@ def _first_moved(history: ForkedHistory, source: LoadedRollout, mode: PersistMod
     whole = kept_whole(mode) - {SessionMeta}
     moved = (
         number
-        for number, item in enumerate(islice(items, 1, last), 1)
-        if type(item) not in whole
-        and (persisted(item, mode) is not item or isinstance(item, SessionMeta))
+        for number, cls in enumerate(islice(classes_of(items), 1, last), 1)
+        if cls not in whole and _is_moved(items[number], mode)
     )
     return next(moved, last)
+
+
+def _is_moved(item: RolloutItem, mode: PersistMode) -> bool:
+    return persisted(item, mode) is not item or isinstance(item, SessionMeta)

@@ -193,6 +193,15 @@ class EventChannel(Generic[T]):
         """Whether `close` was called."""
         return self._ring.closed
 
+    def forget_read(self) -> None:
+        """
+        Keep nothing any more that all subscriptions have read.
+
+        Who subscribes later to what is gone gets a `Lagged` first, as for what was
+        overwritten.
+        """
+        self._ring.keeps_read = False
+
     @enable_ki_protection
     def publish(self, value: T) -> int:
         """
@@ -311,6 +320,11 @@ class Subscription(Generic[T]):
     def next_seq(self) -> int:
         """The seq of the next event to read, if it is not lost by then."""
         return self._cursor
+
+    @property
+    def waiting(self) -> bool:
+        """Whether a task waits in a receive."""
+        return self._task is not None
 
     @enable_ki_protection
     async def receive(self) -> T | Lagged:

@@ -17,10 +17,10 @@ from .greeting import ORIGINATOR_VARIABLE, check_client, welcome
 from .ground import Ground, ServerSetup
 from .loaded_threads import LoadedThreads
 from .methods.table import BESIDE, METHODS, UNSUPPORTED
-from .rpc_connection import Connection
+from .rpc_connection import ClientRequest, Connection
 from .rpc_connections import Connections
 from .rpc_errors import RpcFailure
-from .rpc_handler import ClientRequest, Welcome
+from .rpc_handler import Welcome
 from .rpc_limits import Limits
 from .rpc_params import read_request
 

@@ -11,8 +11,9 @@ from messages.rpc.notifications import METHOD, ConfigWarningNotification
 
 from .core_feed import ITEM_METHODS, CreatedFeed
 from .ground import Ground
+from .rpc_connection import ClientRequest
 from .rpc_errors import RpcFailure
-from .rpc_handler import ClientRequest, Welcome
+from .rpc_handler import Welcome
 
 __all__ = ["ORIGINATOR_VARIABLE", "check_client", "user_agent", "welcome"]
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import attrs
 import trio
 
-from actors.config import Config, ConfigError, ConfigLayer, ConfigWriter, load_config_async
-from actors.rollout import SessionIndex, ThreadNotes
+from actors.config import Config, ConfigCache, ConfigError, ConfigLayer, ConfigWriter
+from actors.rollout import FolderNames, SessionIndex, ThreadNotes
 from actors.runtime import World
 from actors.supervisor import Supervisor
 from actors.tools import SandboxProbe
@@ -57,6 +57,8 @@ class Ground:
         originator: Noted in new threads.
         index: The names of threads.
         notes: What clients keep beside threads.
+        listed_at: When threads were listed last, in seconds since the Unix epoch.
+        folders: Where rollouts are, for lists.
         sandbox: Says what builds sandboxes for commands that belong to no thread.
         searches: What clients look for among files.
     """
@@ -69,8 +71,11 @@ class Ground:
     originator: str
     index: SessionIndex = attrs.field(init=False)
     notes: ThreadNotes = attrs.field(init=False)
+    folders: FolderNames = attrs.field(init=False)
+    listed_at: float = attrs.field(default=0.0, init=False)
     sandbox: SandboxProbe = attrs.field(init=False)
     searches: FileSearches = attrs.field(init=False)
+    _configs: ConfigCache = attrs.field(init=False)
     # The threads that are being resumed; whoever wants one of them too waits.
     _opening: dict[ThreadId, trio.Event] = attrs.field(
         factory=dict[ThreadId, trio.Event], init=False
@@ -79,8 +84,11 @@ class Ground:
     def __attrs_post_init__(self) -> None:
         self.index = SessionIndex(self.home, self.world)
         self.notes = ThreadNotes(self.home)
+        # It is asked in OS threads, where there may be no clock.
+        self.folders = FolderNames(lambda: self.listed_at)
         self.sandbox = SandboxProbe(self.setup.environ)
         self.searches = FileSearches(self.setup.cwd)
+        self._configs = ConfigCache(self.home, self.world.now)
 
     @property
     def home(self) -> Path:
@@ -109,7 +117,7 @@ class Ground:
         if params is not None:
             layer = override_layer(layer, params, folder)
         try:
-            return await load_config_async(self.home, cwd=folder, overrides=layer)
+            return await self._configs.load(cwd=folder, overrides=layer)
         except ConfigError as exc:
             raise RpcFailure.invalid(f"error deriving config: {exc}") from exc
 

@@ -1,10 +1,11 @@
 """Turns and their items as they are read back from a rollout."""
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import ClassVar
+from typing import ClassVar, Final
 
 import attrs
 
+from actors.rollout import RecordedItems, chosen
 from actors.thread import ThreadSnapshot
 from messages import events
 from messages.content import ImageInput, LocalImageInput, OutputText, TextInput, UserInputItem
@@ -22,6 +23,7 @@ from messages.rpc.items import (
     WebSearchThreadItem,
 )
 from messages.rpc.turn import Turn, TurnItemsView, TurnStatus
+from messages.rpc.user_input import TextUserInput, UserInput
 from messages.turn_items import UnknownTurnItem
 from messages.value import Value
 
@@ -43,9 +45,16 @@ __all__ = ["HistoryBuilder", "overlay_live", "turns_of"]
 def turns_of(items: Iterable[RolloutItem]) -> tuple[Turn, ...]:
     """Build the turns of a whole rollout; see `HistoryBuilder`."""
     builder = HistoryBuilder()
-    for item in items:
-        builder.take(item)
+    take = HistoryBuilder.HANDLERS  # a call for each item makes a difference
+    for _, item in chosen(items, _taken(items)):
+        take[type(item)](builder, item)
     return builder.turns()
+
+
+def _taken(items: Iterable[RolloutItem]) -> frozenset[type]:
+    """Say what changes the turns; the rest need not even be decoded."""
+    reviewed = not isinstance(items, RecordedItems) or items.places((events.ExitedReviewMode,))
+    return _TAKEN if reviewed else _TAKEN_WITHOUT_REVIEWS
 
 
 def overlay_live(
@@ -66,7 +75,9 @@ def overlay_live(
             `ThreadProjection.open_items`.
     """
     running = None if snapshot is None else snapshot.turn_id
-    known = tuple(_settled(turn, running) for turn in turns)
+    known = turns
+    if any(turn.status is TurnStatus.IN_PROGRESS for turn in turns):
+        known = tuple(_settled(turn, running) for turn in turns)
     if running is None:
         return known
     if all(turn.id != running for turn in known):
@@ -114,7 +125,7 @@ class HistoryBuilder:
 
     def take(self, item: RolloutItem) -> None:
         """Take the next recorded item."""
-        handler = self._HANDLERS.get(type(item))
+        handler = self.HANDLERS.get(type(item))
         if handler is not None:
             handler(self, item)
 
@@ -157,9 +168,9 @@ class HistoryBuilder:
         if current is not None:
             current.superseded = True
         self._close()
-        self._current = PendingTurn(
-            event.turn_id, explicit=True, started_at=_number(event, "started_at")
-        )
+        self._current = turn = PendingTurn(event.turn_id, explicit=True)
+        if event.extra is not None:
+            turn.started_at = _number(event, "started_at")
 
     def _on_complete(self, event: events.TurnComplete) -> None:
         current = self._current
@@ -171,9 +182,10 @@ class HistoryBuilder:
         if turn is current and turn.reviewer is not None and not turn.explicit:
             turn.id = event.turn_id  # Codex records no start of a review's turn
         turn.complete()
-        turn.started_at = turn.started_at or _number(event, "started_at")
-        turn.completed_at = _number(event, "completed_at")
-        turn.duration_ms = _number(event, "duration_ms")
+        if event.extra is not None:
+            turn.started_at = turn.started_at or _number(event, "started_at")
+            turn.completed_at = _number(event, "completed_at")
+            turn.duration_ms = _number(event, "duration_ms")
         if turn is current:
             self._close()
 
@@ -204,7 +216,7 @@ class HistoryBuilder:
         self._open().items.append(item)
 
     def _on_user_message(self, event: events.UserMessage) -> None:
-        content = user_inputs(_content(event))
+        content = _content(event)
         current = self._current
         if current is not None and current.reviewing:
             last = current.items[-1] if current.items else None
@@ -236,22 +248,25 @@ class HistoryBuilder:
 
     def _on_reasoning(self, event: events.AgentReasoning) -> None:
         if event.text:
-            item = self._take_thought()
-            self._append(attrs.evolve(item, summary=(*item.summary, event.text)))
+            items, last = self._thoughts()
+            if last is None:
+                items.append(ReasoningThreadItem(id=self._new_id(), summary=(event.text,)))
+            else:
+                items[-1] = attrs.evolve(last, summary=(*last.summary, event.text))
 
     def _on_raw_reasoning(self, event: events.AgentReasoningRawContent) -> None:
         if event.text:
-            item = self._take_thought()
-            self._append(attrs.evolve(item, content=(*item.content, event.text)))
+            items, last = self._thoughts()
+            if last is None:
+                items.append(ReasoningThreadItem(id=self._new_id(), content=(event.text,)))
+            else:
+                items[-1] = attrs.evolve(last, content=(*last.content, event.text))
 
-    def _take_thought(self) -> ReasoningThreadItem:
-        """Take out the reasoning that the next part belongs to, or begin one."""
+    def _thoughts(self) -> tuple[list[ThreadItem], ReasoningThreadItem | None]:
+        """Return the items, and the last one if the next part of reasoning belongs to it."""
         items = self._open().items
-        if items and isinstance(items[-1], ReasoningThreadItem):
-            last = items.pop()
-            assert isinstance(last, ReasoningThreadItem)
-            return last
-        return ReasoningThreadItem(id=self._new_id())
+        last = items[-1] if items else None
+        return items, last if isinstance(last, ReasoningThreadItem) else None
 
     def _on_item(self, event: events.ItemCompleted) -> None:
         item = event.item
@@ -309,7 +324,7 @@ class HistoryBuilder:
     def _on_image(self, event: events.ViewImageToolCall) -> None:
         self._append(ImageViewThreadItem(id=event.call_id, path=event.path))
 
-    _HANDLERS: ClassVar[Mapping[type, Callable[..., None]]] = {
+    HANDLERS: ClassVar[Mapping[type, Callable[..., None]]] = {
         Message: _on_message,
         CompactedItem: _on_compacted,
         events.TurnStarted: _on_start,
@@ -334,12 +349,21 @@ class HistoryBuilder:
     }
 
 
-def _content(event: events.UserMessage) -> tuple[UserInputItem, ...]:
+_TAKEN: Final = frozenset(HistoryBuilder.HANDLERS)
+# Messages of the model say the answers of reviews, all else is said by events.
+_TAKEN_WITHOUT_REVIEWS: Final = _TAKEN - {Message}
+
+
+def _content(event: events.UserMessage) -> tuple[UserInput, ...]:
+    has_text = bool(event.message.strip())
+    if has_text and not (event.text_elements or event.images or event.local_images):
+        return (TextUserInput(text=event.message),)
     texts: list[UserInputItem] = []
-    if event.message.strip():
+    if has_text:
         texts.append(TextInput(text=event.message, text_elements=event.text_elements))
     images = [ImageInput(image_url=url) for url in event.images or ()]
-    return (*texts, *images, *(LocalImageInput(path=path) for path in event.local_images))
+    paths = [LocalImageInput(path=path) for path in event.local_images]
+    return user_inputs((*texts, *images, *paths))
 
 
 def _number(event: Value, name: str) -> int | None:

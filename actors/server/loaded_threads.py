@@ -8,7 +8,7 @@ import attrs
 import trio
 
 from actors.rollout import parse_thread_id
-from actors.runtime import Lagged, World
+from actors.runtime import Lagged, Subscription, World
 from actors.supervisor import Supervisor, ThreadNotFound, ThreadOrigin
 from actors.thread import Thread
 from messages import events
@@ -95,7 +95,16 @@ class LoadedThreads:
     ) -> LoadedThread:
         """Begin to read the events of a thread that was just loaded, from the first."""
         projection = ThreadProjection(thread.thread_id, self._world.now, raw_items=raw_items)
-        loaded = LoadedThread(thread, facts, name, projection, self._connections, self._world.now)
+        loaded = LoadedThread(
+            thread,
+            facts,
+            name,
+            projection,
+            self._connections,
+            self._world.now,
+            self._nursery,
+            partial(self._watch, thread.thread_id),
+        )
         self._threads[thread.thread_id] = loaded
         self._say(
             Opened(
@@ -110,8 +119,7 @@ class LoadedThreads:
 
     async def _run(self, loaded: LoadedThread) -> None:
         try:
-            with loaded.watch(partial(self._watch, loaded.thread_id)):
-                await loaded.run(loaded.thread.subscribe(from_seq=1))
+            await loaded.run(self._events(loaded.thread))
         except Exception:  # noqa: BLE001 -- logged
             # A defect of ours; the clients of other threads must not pay for it.
             _log.exception("clients hear nothing more of thread %s", loaded.thread_id)
@@ -119,6 +127,12 @@ class LoadedThreads:
             if self._threads.get(loaded.thread_id) is loaded:
                 del self._threads[loaded.thread_id]
                 self._say(Closed(thread_id=loaded.thread_id))
+
+    def _events(self, thread: Thread) -> Subscription[Event]:
+        try:
+            return self._supervisor.lead_events(thread.thread_id)
+        except ThreadNotFound:
+            return thread.subscribe(from_seq=1)  # it has ended already
 
     def _watch(self, thread_id: ThreadId, event: Event) -> None:
         """Say the beginnings and ends of turns."""

@@ -54,12 +54,34 @@ from .server_requests import (
 from .turn_values import turn_error
 from .usage_values import rate_limits, usage_notification
 
-__all__ = ["Outgoing", "ThreadProjection"]
+__all__ = ["PIECES", "Outgoing", "ThreadProjection"]
 
 Outgoing: TypeAlias = ServerNotification | ServerRequestDraft | RequestResolved
 """What is to be sent: told, asked, or no longer asked."""
 
 _Told: TypeAlias = Iterable[Outgoing]
+
+_REPEATED: Final[frozenset[type[EventMsg]]] = frozenset(
+    {
+        events.AgentMessageDelta,
+        events.AgentReasoningDelta,
+        events.AgentReasoningRawContentDelta,
+    }
+)
+"""Older forms of pieces, which nobody is told."""
+
+_TOLD_PIECES: Final[frozenset[type[EventMsg]]] = frozenset(
+    {
+        events.AgentMessageContentDelta,
+        events.PlanDelta,
+        events.ReasoningContentDelta,
+        events.ReasoningRawContentDelta,
+    }
+)
+"""Pieces that say something of their item, and nothing else."""
+
+PIECES: Final = _REPEATED | _TOLD_PIECES
+"""Most events of a turn; they neither begin nor end nor answer anything."""
 
 _COMMAND_ASKED: Final = (events.ExecApprovalRequest,)
 
@@ -119,7 +141,10 @@ class ThreadProjection:
     thread_id: str
     _now: Callable[[], float]
     raw_items: bool = attrs.field(default=False, kw_only=True)
-    _items: ItemProjection = attrs.field(init=False)
+    # None while there are none, and none are expected: most threads are between two turns.
+    _kept_items: ItemProjection | None = attrs.field(default=None, init=False)
+    # Whether a client has ever given a message a name, which may be read in any later turn.
+    _names: bool = attrs.field(default=False, init=False)
     _requests: OpenRequests = attrs.field(factory=OpenRequests, init=False)
     _turn: _RunningTurn | None = attrs.field(default=None, init=False)
     _status: ThreadStatus = attrs.field(factory=IdleThreadStatus, init=False)
@@ -130,8 +155,16 @@ class ThreadProjection:
     # Where the thread stood when events had been lost; None when nothing is missing.
     _ahead: ThreadSnapshot | None = attrs.field(default=None, init=False)
 
-    def __attrs_post_init__(self) -> None:
-        self._items = ItemProjection(self.thread_id, self._now)
+    @property
+    def _items(self) -> ItemProjection:
+        if self._kept_items is None:
+            self._kept_items = ItemProjection(self.thread_id, self._now)
+        return self._kept_items
+
+    def _forget_items(self) -> None:
+        """Forget all items, if none of them is open any more."""
+        if not (self._names or len(self._items.open)):
+            self._kept_items = None
 
     # For those who join -------------------------------------------------
 
@@ -167,6 +200,12 @@ class ThreadProjection:
 
     def take(self, event: Event) -> tuple[Outgoing, ...]:
         """Take the next event, and return what to send, in order."""
+        if self._ahead is None:
+            kind = event.msg.__class__
+            if kind in _REPEATED:
+                return ()
+            if kind in _TOLD_PIECES:
+                return tuple(self._items.take(event.id, event.msg))
         told = (*self._catch_up(event), *self._tell(event.id, event.msg))
         ahead = self._ahead
         if ahead is not None and event.seq + 1 >= ahead.next_seq:
@@ -189,6 +228,7 @@ class ThreadProjection:
 
     def expect(self, content: Iterable[UserInputItem], client_id: str) -> None:
         """Give the next user message of this content the name that its client uses."""
+        self._names = True
         self._items.expect(content, client_id)
 
     def answered(self, key: str, op: Op) -> tuple[Outgoing, ...]:
@@ -219,6 +259,7 @@ class ThreadProjection:
         """End what is open, because the thread has ended and says nothing more."""
         told = tuple(self._end(TurnStatus.INTERRUPTED)) if self._turn is not None else ()
         self._items.open.clear()
+        self._forget_items()
         return told
 
     def _tell(self, turn_id: str, msg: EventMsg) -> _Told:
@@ -279,6 +320,7 @@ class ThreadProjection:
             turn = attrs.evolve(turn, error=None)
             yield from self._become(IdleThreadStatus())
         ended = turn.turn(status, self._items.open.now_ms())
+        self._forget_items()
         yield TurnCompletedNotification(thread_id=self.thread_id, turn=ended)
         yield from settled
 

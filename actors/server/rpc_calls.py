@@ -3,7 +3,7 @@
 import logging
 from collections import deque
 from collections.abc import Hashable
-from typing import Final
+from typing import Any, Final
 
 import attrs
 import trio
@@ -12,14 +12,14 @@ from messages.errors import EncodeError
 from messages.rpc.envelope import RpcError
 
 from .rpc_errors import ConnectionGone, RpcFailure
-from .rpc_handler import ClientRequest, Handler
+from .rpc_handler import HandlerOf, RequestOf
 from .rpc_text import write_error
 
 __all__ = ["Calls", "Lane", "internal_failure", "refuse"]
 
 _log = logging.getLogger("actors")
 
-Lane = deque[ClientRequest]
+Lane = deque[RequestOf[Any]]
 """Requests that wait until the one before them with the same key is answered."""
 
 _FAILED: Final = "internal error while handling {}; the server's log has more"
@@ -30,7 +30,7 @@ def internal_failure(method: str) -> RpcFailure:
     return RpcFailure.internal(_FAILED.format(method))
 
 
-async def refuse(request: ClientRequest, failure: RpcFailure) -> None:
+async def refuse(request: RequestOf[Any], failure: RpcFailure) -> None:
     """
     Answer with an error, if it is not answered.
 
@@ -44,7 +44,7 @@ async def refuse(request: ClientRequest, failure: RpcFailure) -> None:
     request.answered = True
 
 
-def _written(request: ClientRequest, error: RpcError) -> bytes:
+def _written(request: RequestOf[Any], error: RpcError) -> bytes:
     try:
         return write_error(request.id, error)
     except EncodeError as exc:
@@ -67,7 +67,7 @@ class Calls:
     """
 
     limit: int
-    _handler: Handler
+    _handler: HandlerOf[Any]
     _nursery: trio.Nursery
     _in_flight: int = attrs.field(default=0, init=False)
     # Invariant: a key is in here while a task works on requests of that key.
@@ -83,7 +83,7 @@ class Calls:
         """Whether no more can be started."""
         return self._in_flight >= self.limit
 
-    def start(self, request: ClientRequest) -> None:
+    def start(self, request: RequestOf[Any]) -> None:
         """Begin to work on a request, or let it wait for those it must not overtake."""
         key = self._handler.ordered_by(request)
         self._in_flight += 1
@@ -95,7 +95,7 @@ class Calls:
             self._lanes[key] = Lane()
             self._nursery.start_soon(self._run_lane, key, request, name=request.method)
 
-    async def _run_lane(self, key: Hashable, request: ClientRequest) -> None:
+    async def _run_lane(self, key: Hashable, request: RequestOf[Any]) -> None:
         lane = self._lanes[key]
         await self._run(request)
         while lane:
@@ -103,7 +103,7 @@ class Calls:
         # No checkpoint between the last look and this, so nothing gets lost in the lane.
         del self._lanes[key]
 
-    async def _run(self, request: ClientRequest) -> None:
+    async def _run(self, request: RequestOf[Any]) -> None:
         try:
             await self._answer(request)
         except ConnectionGone:
@@ -111,7 +111,7 @@ class Calls:
         finally:
             self._in_flight -= 1
 
-    async def _answer(self, request: ClientRequest) -> None:
+    async def _answer(self, request: RequestOf[Any]) -> None:
         try:
             result = await self._handler.handle(request.connection, request)
             if not request.answered:

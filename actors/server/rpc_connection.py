@@ -1,7 +1,7 @@
 """One client: its handshake, its requests, and the one queue of all it is told."""
 
 import logging
-from typing import Any, Final, TypeVar, assert_never
+from typing import Any, Final, TypeAlias, TypeVar, assert_never
 
 import attrs
 import trio
@@ -19,14 +19,14 @@ from .rpc_errors import (
     RpcFailure,
 )
 from .rpc_feed import Feed, Outgoing
-from .rpc_handler import ClientRequest, Handler, Welcome
+from .rpc_handler import HandlerOf, RequestOf, Welcome
 from .rpc_limits import Limits
 from .rpc_outbox import Outbox, OutboxStatistics, Overrun
 from .rpc_questions import Answer, Questions
 from .rpc_text import OutgoingNotification, read_message, write_notification
 from .transports.message_stream import CloseCode, Farewell, MessageStream
 
-__all__ = ["Connection", "ConnectionStatistics", "farewell"]
+__all__ = ["ClientRequest", "Connection", "ConnectionStatistics", "Handler", "farewell"]
 
 _log = logging.getLogger("actors")
 
@@ -94,7 +94,7 @@ class Connection:
     id: int
     limits: Limits
     _stream: MessageStream
-    _handler: Handler
+    _handler: "Handler"
     _questions: Questions
     _world: World
 
@@ -365,7 +365,7 @@ class Connection:
     # Requests ------------------------------------------------------------------
 
     async def _take_request(self, asked: Request) -> None:
-        request = ClientRequest(id=asked.id, method=asked.method, params=None, connection=self)
+        request = RequestOf(id=asked.id, method=asked.method, params=None, connection=self)
         try:
             request.params = self._handler.read(asked.method, asked.params)
             if asked.method == "initialize":
@@ -380,7 +380,7 @@ class Connection:
             _log.exception("%s crashed", asked.method[:64])
             await refuse(request, internal_failure(asked.method[:64]))
 
-    async def _initialize(self, request: ClientRequest) -> None:
+    async def _initialize(self, request: "ClientRequest") -> None:
         if self.initialized:
             raise RpcFailure.invalid("Already initialized")
         welcome = await self._handler.initialize(self, request)
@@ -389,7 +389,7 @@ class Connection:
         # After the answer is queued, so that nothing that goes to everybody is before it.
         self._welcome = welcome
 
-    def _start(self, request: ClientRequest, params: Any) -> None:
+    def _start(self, request: "ClientRequest", params: Any) -> None:
         assert self._calls is not None
         if not self.initialized:
             raise RpcFailure.invalid("Not initialized")
@@ -399,3 +399,10 @@ class Connection:
         if self._calls.full:
             raise RpcFailure.overloaded()
         self._calls.start(request)
+
+
+ClientRequest: TypeAlias = RequestOf[Connection]
+"""A request of a client that came by a connection."""
+
+Handler: TypeAlias = HandlerOf[Connection]
+"""Who answers the requests of connections."""

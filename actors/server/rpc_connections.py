@@ -9,8 +9,7 @@ import trio
 from actors.runtime import World
 from messages.value import Json
 
-from .rpc_connection import Connection, ConnectionStatistics, farewell
-from .rpc_handler import Handler
+from .rpc_connection import Connection, ConnectionStatistics, Handler, farewell
 from .rpc_limits import Limits
 from .rpc_questions import Questions
 from .rpc_text import OutgoingNotification, write_notification

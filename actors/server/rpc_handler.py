@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Generic, Protocol, TypeVar
 
 import attrs
 
@@ -12,10 +12,18 @@ from messages.value import Json
 
 from .rpc_text import write_response
 
-if TYPE_CHECKING:
-    from .rpc_connection import Connection  # noqa: TC004 -- imports this module
+__all__ = ["HandlerOf", "RequestOf", "Told", "Welcome"]
 
-__all__ = ["ClientRequest", "Handler", "Welcome"]
+
+class Told(Protocol):
+    """What a request needs to know of the connection that it came by."""
+
+    async def put(self, message: bytes) -> None:
+        """Queue a message; raises `ConnectionGone`."""
+        ...
+
+
+C = TypeVar("C", bound=Told)
 
 
 @attrs.frozen(kw_only=True)
@@ -37,7 +45,7 @@ class Welcome:
 
 
 @attrs.define(eq=False)
-class ClientRequest:
+class RequestOf(Generic[C]):
     """
     One request of one client, while it is worked on.
 
@@ -52,7 +60,7 @@ class ClientRequest:
     id: RequestId
     method: str
     params: Any = attrs.field(repr=False)
-    connection: Connection = attrs.field(repr=False)
+    connection: C = attrs.field(repr=False)
     answered: bool = attrs.field(default=False, init=False)
 
     async def respond(self, result: Json) -> None:
@@ -75,7 +83,7 @@ class ClientRequest:
         self.answered = True
 
 
-class Handler(Protocol):
+class HandlerOf(Protocol[C]):
     """
     Answers requests.  A request passes `read`, then the handshake, then the gate, then `handle`.
 
@@ -94,7 +102,7 @@ class Handler(Protocol):
         """
         ...
 
-    async def initialize(self, connection: Connection, request: ClientRequest) -> Welcome:
+    async def initialize(self, connection: C, request: RequestOf[C]) -> Welcome:
         """
         Welcome a connection; at most once successful for each.
 
@@ -109,7 +117,7 @@ class Handler(Protocol):
         """Say what of a request is experimental, None for nothing; see `Connection`."""
         ...
 
-    def ordered_by(self, request: ClientRequest) -> Hashable | None:
+    def ordered_by(self, request: RequestOf[C]) -> Hashable | None:
         """
         Say with what a request must keep its order.
 
@@ -118,7 +126,7 @@ class Handler(Protocol):
         """
         ...
 
-    async def handle(self, connection: Connection, request: ClientRequest) -> object:
+    async def handle(self, connection: C, request: RequestOf[C]) -> object:
         """
         Do what is asked, and return the result; see `write_response`.
 
@@ -130,6 +138,6 @@ class Handler(Protocol):
         """
         ...
 
-    def disconnected(self, connection: Connection) -> None:
+    def disconnected(self, connection: C) -> None:
         """Forget a connection; called once for each, after its last request has ended."""
         ...

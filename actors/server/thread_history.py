@@ -1,23 +1,36 @@
 """The turns of a thread as they are read back: all of them, a page, or their items."""
 
 from collections.abc import Callable, Sequence
-from functools import partial
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar, cast
 
 import attrs
+import orjson
 import trio
 
-from actors.rollout import LoadedRollout, load_rollout
+from actors.rollout import LoadedRollout, collector_paused, load_rollout
+from actors.thread import ThreadSnapshot
+from messages.codec import to_json
+from messages.errors import EncodeError
 from messages.rpc.items import AgentMessageThreadItem, ThreadItem, UserMessageThreadItem
 from messages.rpc.settings import SortDirection
 from messages.rpc.turn import Turn, TurnItemsView
+from messages.rpc.value import RpcValue
+from messages.value import Json
 
 from .history_builder import overlay_live, turns_of
 from .loaded_thread import LoadedThread
 from .rpc_errors import RpcFailure
 
-__all__ = ["paged", "read_history", "read_turns", "seen_as", "user_messages_before"]
+__all__ = [
+    "paged",
+    "read_history",
+    "read_turns",
+    "seen_as",
+    "user_messages_before",
+    "with_turns",
+    "written_turns",
+]
 
 T = TypeVar("T")
 
@@ -39,9 +52,8 @@ async def read_history(
     """
     # Before the file is read: what ends meanwhile is on disk.
     snapshot = None if loaded is None else loaded.thread.snapshot()
-    items = () if loaded is None else loaded.projection.open_items()
-    rollout, turns = await trio.to_thread.run_sync(partial(_read, path))
-    return rollout, overlay_live(turns, snapshot, items)
+    items = () if loaded is None else tuple(loaded.projection.open_items())
+    return await trio.to_thread.run_sync(_read, path, snapshot, items)
 
 
 async def read_turns(path: Path, loaded: LoadedThread | None) -> tuple[Turn, ...]:
@@ -50,9 +62,41 @@ async def read_turns(path: Path, loaded: LoadedThread | None) -> tuple[Turn, ...
     return turns
 
 
-def _read(path: Path) -> tuple[LoadedRollout, tuple[Turn, ...]]:
-    loaded = load_rollout(path)
-    return loaded, turns_of(loaded.items)
+def _read(
+    path: Path, snapshot: ThreadSnapshot | None, open_items: tuple[ThreadItem, ...]
+) -> tuple[LoadedRollout, tuple[Turn, ...]]:
+    with collector_paused():
+        loaded = load_rollout(path)
+        return loaded, overlay_live(turns_of(loaded.items), snapshot, open_items)
+
+
+async def written_turns(turns: tuple[Turn, ...]) -> Json:
+    """
+    Write turns, once for all answers and notifications that hold them.
+
+    A long conversation takes a while, so it is done in an OS thread.
+
+    Returns:
+        What stands for their JSON in that of an answer; see `write_response`.
+
+    Raises:
+        EncodeError: They have no such form.
+    """
+    return await trio.to_thread.run_sync(_written, turns)
+
+
+def _written(turns: tuple[Turn, ...]) -> Json:
+    try:
+        return orjson.Fragment(orjson.dumps(turns, default=to_json))
+    except TypeError as exc:  # what orjson raises for all that has no JSON
+        raise EncodeError(Turn.__name__, str(exc.__cause__ or exc)) from exc
+
+
+def with_turns(answer: RpcValue, turns: Json) -> dict[str, Any]:
+    """Make JSON of what holds a thread, and put written turns in place of the thread's."""
+    said = cast("dict[str, Any]", to_json(answer))  # of a class, that is an object
+    said["thread"]["turns"] = turns
+    return said
 
 
 def seen_as(turn: Turn, view: TurnItemsView) -> Turn:

@@ -48,7 +48,7 @@ from actors.thread import (
     live,
 )
 from actors.watcher import FileWatcherEvent
-from messages.events import ErrorEvent
+from messages.events import ErrorEvent, Event
 from messages.ids import SubmissionId, ThreadId
 from messages.ops import Op, RefreshMcpServers, Shutdown
 from messages.settings import DynamicToolSpec, SessionSource
@@ -254,6 +254,19 @@ class Supervisor:
         """
         tie = self._found(thread_id).tie
         return None if tie is None else tie.parent.thread.thread_id
+
+    def lead_events(self, thread_id: ThreadId) -> Subscription[Event]:
+        """
+        Read the events of a live thread from the first on, to tell others what comes.
+
+        For a server, which has many threads: the thread keeps no event any more that all
+        have read who read.  `Thread.next_event`, if nobody has called it yet, begins with
+        what comes when it is called.
+
+        Raises:
+            ThreadNotFound: None has this id.
+        """
+        return self._found(thread_id).ports.lead()
 
     async def send_op(self, thread_id: ThreadId, op: Op) -> SubmissionId:
         """

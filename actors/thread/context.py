@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Final
 
 from messages.content import InputText
@@ -62,6 +63,9 @@ _PERSONALITIES: Final = {
     ),
     Personality.NONE: "",
 }
+
+_SHARED_CHARS: Final = 4096
+"""Longer messages are not looked for among those that other threads have."""
 
 # Also for turns that ended with their program, so it names nobody.
 _ABORTED: Final = (
@@ -245,8 +249,20 @@ def _user_instructions(settings: SessionSettings) -> Message:
 
 
 def _developer(text: str) -> Message:
-    return Message(role="developer", content=(InputText(text=text),))
+    return _said("developer", text)
 
 
 def _user(text: str) -> Message:
-    return Message(role="user", content=(InputText(text=text),))
+    return _said("user", text)
+
+
+def _said(role: str, text: str) -> Message:
+    return (_shared if len(text) <= _SHARED_CHARS else _message)(role, text)
+
+
+def _message(role: str, text: str) -> Message:
+    return Message(role=role, content=(InputText(text=text),))
+
+
+# Most threads of a server begin with the same words, which are kept once for all of them.
+_shared = lru_cache(maxsize=64)(_message)

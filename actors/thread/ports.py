@@ -49,6 +49,10 @@ EVENT_CAPACITY: Final = 1024
 thread that is live, which is why there are no more.  Older ones are lost
 to whoever has not read them, who is told how many."""
 
+_UNREAD: Final = 2
+"""Where the thread's own reader stands before anybody used it: whoever starts a thread gets
+the first event."""
+
 
 @attrs.frozen
 class Steer:
@@ -86,7 +90,6 @@ class ThreadPorts:
     The ends that outlive a crash: a restarted thread goes on with the same ones.
 
     Attributes:
-        reader: The thread's own subscription, which `Thread.next_event` reads.
         beginning:
             Where the first life begins; the one that takes it sets it to None, so that
             an old rollout is not kept in memory for as long as the thread lives.
@@ -104,7 +107,8 @@ class ThreadPorts:
     approvals: ApprovalCache
     mailbox: Mailbox[ThreadMessage]
     channel: EventChannel[Event]
-    reader: Subscription[Event]
+    # The thread's own; None when another one leads and nobody wants it.
+    _reader: Subscription[Event] | None = attrs.field(alias="reader")
     status: Watch[AgentStatus]
     beginning: InitialHistory | None
     state: ThreadState = ThreadState.STARTING
@@ -121,7 +125,9 @@ class ThreadPorts:
         beginning: InitialHistory,
     ) -> "ThreadPorts":
         """Make the ends of a thread that has not started yet."""
-        channel = EventChannel[Event](capacity=EVENT_CAPACITY)
+        channel: EventChannel[Event] = EventChannel(capacity=EVENT_CAPACITY)
+        # Not `Watch[...]()`, and so above: what that notes costs more than what is made.
+        status: Watch[AgentStatus] = Watch(StatusKind.PENDING_INIT)
         return cls(
             thread_id=thread_id,
             rollout_path=rollout_path,
@@ -134,9 +140,31 @@ class ThreadPorts:
             ),
             channel=channel,
             reader=channel.subscribe(from_seq=1),
-            status=Watch[AgentStatus](StatusKind.PENDING_INIT),
+            status=status,
             beginning=beginning,
         )
+
+    @property
+    def reader(self) -> Subscription[Event]:
+        """The thread's own subscription, which `Thread.next_event` reads."""
+        if self._reader is None:
+            self._reader = self.channel.subscribe()
+        return self._reader
+
+    def lead(self) -> Subscription[Event]:
+        """
+        Subscribe from the first event on, for somebody who tells others what comes.
+
+        From then on nothing is kept that all readers have read.  The thread's own reader
+        is none of them until somebody wants it, who hears what comes from then on.
+        """
+        leader = self.channel.subscribe(from_seq=1)
+        self.channel.forget_read()
+        own = self._reader
+        if own is not None and own.next_seq <= _UNREAD and not own.waiting:
+            own.close()
+            self._reader = None
+        return leader
 
     def become(self, state: ThreadState) -> None:
         """Move to another state; see `states.THREAD_MOVES`."""

@@ -34,7 +34,6 @@ class Session:
         has_context:
             Whether the history is known to hold the initial context.  A resumed thread's
             waits for its first turn, which may change settings.
-        turn: The running turn.
         variables: What the user gave for commands of skills to use; never recorded.
         mcp_servers: Those asked for, until the next turn begins to use them; else None.
     """
@@ -47,11 +46,14 @@ class Session:
     told_settings: SessionSettings
     previous_model: str | None = None
     has_context: bool = False
-    turn: Turn | None = None
     mcp_servers: Mapping[str, McpServerConfig] | None = None
     variables: dict[str, str] = attrs.field(factory=dict[str, str], repr=False)
-    # None until the first turn: a thread that only waits needs none (P14).
+    _turn: Turn | None = attrs.field(default=None, init=False)
+    # None until the first turn, and often between turns: a thread that only waits needs
+    # none (P14).
     _toolbox: Toolbox | None = attrs.field(default=None, init=False)
+    # Whether it must stay, because there are MCP servers.
+    _keeps_tools: bool = attrs.field(default=False, init=False)
 
     @property
     def thread_id(self) -> ThreadId:
@@ -59,10 +61,36 @@ class Session:
         return self.ports.thread_id
 
     @property
+    def turn(self) -> Turn | None:
+        """The running turn."""
+        return self._turn
+
+    @turn.setter
+    def turn(self, turn: Turn | None) -> None:
+        before, self._turn = self._turn, turn
+        if turn is None and before is not None and not before.stopping:
+            self._rest()
+
+    def _rest(self) -> None:
+        """
+        Let go of tools that the next turn can have anew, for 50 us and 4 kB.
+
+        Not after a turn that was stopped: what is left of it may still use them.
+        """
+        toolbox = self._toolbox
+        if toolbox is None or self._keeps_tools:
+            return
+        sessions = toolbox.sessions.statistics()
+        if not (sessions.running or sessions.unread):
+            self._toolbox = None
+            toolbox.close()
+
+    @property
     def toolbox(self) -> Toolbox:
-        """The tools of this life; built when first asked for."""
+        """The tools of this life; built when they are asked for."""
         if self._toolbox is None:
             config = self.blueprint.config
+            self._keeps_tools |= bool(config.mcp_servers)
             self._toolbox = self.services.tools.open(
                 cwd=self.settings.cwd,
                 approvals=self.ports.approvals,
@@ -140,6 +168,7 @@ class Session:
         """Let the tools get ready for a turn, with the MCP servers last asked for."""
         servers, self.mcp_servers = self.mcp_servers, None
         if servers is not None:
+            self._keeps_tools = True
             self.toolbox.use_mcp_servers(servers)
         self.toolbox.start(partial(self.outlet.emit, START))
 

@@ -5,6 +5,7 @@ from messages.ids import ThreadId
 __all__ = [
     "AdoptFailed",
     "NoWorkers",
+    "NotSavedYet",
     "PoolDraining",
     "PoolError",
     "PoolFailed",
@@ -118,6 +119,14 @@ class ReleaseFailed(_ThreadError):  # noqa: N818 -- as WorkerLost
         return f"worker {self.number} cannot let go of thread {self.thread_id}: {self.problem}"
 
 
+class NotSavedYet(ReleaseFailed):
+    """
+    A worker keeps a thread, because the disk has not taken all that was said in it.
+
+    It may let go of the thread later, when the disk takes something again.
+    """
+
+
 class NoWorkers(PoolError):  # noqa: N818 -- a condition, like WouldBlock
     """
     No worker is up that takes threads; nothing was done.
@@ -153,16 +162,18 @@ class PoolFailed(PoolError):  # noqa: N818 -- as WorkerLost
         workers: How many workers there were.
         restarts: How many restarts each was allowed within *period*.
         period: Seconds.
+        last: What the last one died of, in words.
     """
 
-    def __init__(self, workers: int, restarts: int, period: float) -> None:
-        super().__init__(workers, restarts, period)
+    def __init__(self, workers: int, restarts: int, period: float, last: str) -> None:
+        super().__init__(workers, restarts, period, last)
         self.workers = workers
         self.restarts = restarts
         self.period = period
+        self.last = last
 
     def __str__(self) -> str:
         return (
             f"the pool gave up: each of its {self.workers} workers died more often than "
-            f"{self.restarts} times within {self.period:g} s; see the log for why they died"
+            f"{self.restarts} times within {self.period:g} s; the last one: {self.last}"
         )

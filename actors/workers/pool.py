@@ -14,7 +14,7 @@ from actors.client import RemoteSupervisor
 from actors.config import resolve_home
 from actors.rollout import Durability
 from actors.runtime import Intensity, World
-from actors.server.rpc_handler import ClientRequest
+from actors.server.rpc_connection import ClientRequest
 from actors.server.rpc_limits import Limits
 from actors.server.serving import ServeRecipe, check_recipe
 from actors.server.transports.bearer import Token
@@ -230,6 +230,8 @@ async def open_pool(
     """
     Run threads in processes of their own, for as long as the block lasts.
 
+    Each client takes as many descriptors of this process as there are workers, and one more.
+
     When the block ends, clients are disconnected, running turns are interrupted and all
     workers end; `Pool.drain` before that lets turns come to their end.  When it raises or
     is cancelled, workers are killed; the next one who resumes a thread ends its turn.
@@ -238,7 +240,7 @@ async def open_pool(
         workers: How many, from 1.
         home: Where everything is kept; None for the usual place.
         listen: Where clients come from, see `open_listener`; None for `Pool.connect` only.
-        token: What clients of a TCP port must know.
+        token: What clients of a ``ws://`` address must know.
         recipe: What the servers in the workers are made of, in place of *home*,
             *scenario* and *durability*.
         scenario: File that the scripted model plays; None for the configured provider.
@@ -261,6 +263,8 @@ async def open_pool(
     """
     if workers < 1:
         raise ValueError(f"a pool has at least one worker, got workers={workers}")
+    if token is not None and not (listen or "").startswith("ws://"):
+        raise ValueError(f"nobody is asked for a token at listen={listen!r}; leave it out")
     environ = dict(os.environ if environ is None else environ)
     world = world or World.system()
     if recipe is None:

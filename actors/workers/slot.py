@@ -1,7 +1,6 @@
 """The place of one worker: what starts it, listens for its heart, and replaces it."""
 
 import logging
-import signal
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
@@ -13,7 +12,7 @@ from messages.control import Pong
 
 from .errors import WorkerDied, WorkerLost
 from .process.fork_link import ForkServer
-from .process.worker import Worker
+from .process.worker import Worker, ending_in_words
 from .values import SlotState, SlotStatistics
 
 if TYPE_CHECKING:
@@ -181,8 +180,7 @@ class Slot:
         if self._silent:
             return f"did not answer for {self._pulse.patience:g} s and was killed"
         with trio.move_on_after(_LAST_BREATH):
-            status = await worker.wait_gone()
-            return "has ended" if status is None else _told_status(status)
+            return ending_in_words(await worker.wait_gone())
         return "has closed its connection to the pool without ending, and is killed"
 
     def statistics(self) -> SlotStatistics:
@@ -205,13 +203,3 @@ class Slot:
     def __repr__(self) -> str:
         who = "no worker" if self.worker is None else f"pid {self.worker.pid}"
         return f"<Slot {self.place}: {self.state.value}, {who}, {self.restarts} restarts>"
-
-
-def _told_status(status: int) -> str:
-    """Say how a process ended."""
-    if status >= 0:
-        return f"ended by itself with exit code {status}"
-    try:
-        return f"was killed by {signal.Signals(-status).name}"
-    except ValueError:
-        return f"was killed by signal {-status}"

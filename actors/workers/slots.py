@@ -213,9 +213,10 @@ class Slots:
         lost = sum(slot.state is SlotState.LOST for slot in self)
         if not lost == len(self._slots) == self.places:
             return
-        limits = self.intensity
-        self.failure = PoolFailed(self.places, limits.restarts, limits.period)
-        self.failure.__cause__ = self._last_loss
+        limits, loss = self.intensity, self._last_loss
+        last = str(loss and (loss.__cause__ or loss))
+        self.failure = PoolFailed(self.places, limits.restarts, limits.period, last)
+        self.failure.__cause__ = loss
         self.failed.set()
 
     def __repr__(self) -> str:

@@ -1,6 +1,9 @@
 """Lines of a rollout: records in their envelope."""
 
+import sys
 import zlib
+from array import array
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import orjson
@@ -13,13 +16,32 @@ from .values import UNWRITABLE, encode_error
 if TYPE_CHECKING:
     from ..rollout import RolloutItem, RolloutLine
 
-__all__ = ["decode_item", "decode_line", "encode_line", "encode_record"]
+__all__ = [
+    "decode_item",
+    "decode_line",
+    "decode_recorded",
+    "encode_line",
+    "encode_record",
+    "recorded_classes",
+]
 
 _CRC_HEAD = b'{"crc":"'
 _BODY = len(_CRC_HEAD) + len(b'00000000",')
 # Started with this, the CRC-32 of a brace is 0, with which a CRC-32 starts: the brace in
 # front of the body then counts for nothing, and need not be cut off first.
 _BEFORE_BRACE = 0x0F6A705D
+
+# How a line of ours begins, and where in it the checksum is.
+_HEAD = b'{"crc":"00000000",'
+_DIGITS = range(len(_CRC_HEAD), len(_CRC_HEAD) + 8)
+# Behind checksum and position comes the timestamp, then the kind, in front of which there
+# is no other member of this name; and behind it the tag of the payload.
+_KIND = b'"type":"'
+_BEFORE_KIND = len(b'{"crc":"00000000","seq":0,"timestamp":"')
+_BEFORE_TAG_END = len(b'"type":"response_item","payload":{"type":"')
+_PAYLOAD = b'"payload":'
+_PAYLOAD_BYTES = len(_PAYLOAD)
+_END = -len(b"}\n")
 
 # What `Records.read` deals with: a kind without tags, or a payload that does not fit.
 _MAYBE_UNKNOWN = (KeyError, TypeError, Misfit, RecursionError)
@@ -125,3 +147,64 @@ def decode_item(line: bytes) -> "RolloutItem":
     except _MAYBE_DAMAGED:
         pass
     return decode_line(line).item  # says what is wrong, if anything is
+
+
+def recorded_classes(lines: Sequence[bytes]) -> "list[type[RolloutItem] | None]":
+    """
+    Tell of many lines what they record, by their first bytes and their checksum.
+
+    Takes an eighth of the time that it takes to decode them.
+
+    Returns:
+        For each line of ours with the right checksum the class of its item, if a tag
+        tells it; what that line records then comes from `decode_recorded`.  None for
+        all others: `decode_item` says whether they are anything.
+    """
+    heads = the_records().heads
+    if _are_whole(lines):
+        return [heads.get(_head(line)) for line in lines]
+    return [heads.get(_head(line)) if _are_whole((line,)) else None for line in lines]
+
+
+def _head(line: bytes) -> bytes:
+    start = line.find(_KIND, _BEFORE_KIND)
+    return line[start : line.find(b'"', start + _BEFORE_TAG_END) + 1]
+
+
+def _are_whole(lines: Sequence[bytes]) -> bool:
+    """Tell whether all are lines of ours with the right checksum and a line end."""
+    crc32, body, size = zlib.crc32, _BODY, len(_HEAD)
+    checksums = array("I", [crc32(line[body:-1]) for line in lines])
+    if sys.byteorder == "little":
+        checksums.byteswap()
+    digits = checksums.tobytes().hex().encode()
+    expected = bytearray(_HEAD * len(lines))
+    for number, place in enumerate(_DIGITS):
+        expected[place::size] = digits[number::8]
+    return bytes(expected) == b"".join([line[:size] for line in lines])
+
+
+def decode_recorded(line: bytes, cls: "type[RolloutItem]") -> "RolloutItem":
+    """
+    Read the item of a line of which `recorded_classes` told the class.
+
+    What does not fit that class becomes an `UnknownRecord`, as in `decode_line`; so does
+    what is no JSON, which no program of ours gives a checksum.
+    """
+    try:
+        start = line.index(_PAYLOAD, _BEFORE_KIND) + _PAYLOAD_BYTES
+        item: RolloutItem = the_records().readers[cls](orjson.loads(line[start:_END]))
+    except _MAYBE_DAMAGED:
+        return _as_unknown(line)
+    except RecursionError:
+        return decode_item(line)
+    return item
+
+
+def _as_unknown(line: bytes) -> "RolloutItem":
+    from ..rollout import UnknownRecord  # noqa: PLC0415 -- see assembly.py
+
+    try:
+        return decode_item(line)
+    except DecodeError as exc:
+        return UnknownRecord(kind="", payload=None, reason=str(exc))

@@ -1,6 +1,7 @@
 """Rollout records: which class belongs to which kind, and what cannot be read."""
 
 import typing
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..events import EventMsg
@@ -13,7 +14,7 @@ from ..rollout import (
     TurnContextItem,
     UnknownRecord,
 )
-from ..value import Json
+from ..value import Json, Unknown
 from .converter import Codec
 from .misfit import Misfit
 from .readers import Reader
@@ -30,6 +31,8 @@ _TYPES: dict[RolloutKind, Any] = {
     RolloutKind.EVENT_MSG: EventMsg,
 }
 
+_HEAD = b'"type":"%b","payload":{"type":"%b"'
+
 
 class Records:
     """
@@ -42,6 +45,10 @@ class Records:
         tagged_readers:
             Readers by kind and tag, of those tags that were met; for callers that
             read many and leave everything else to `read`.
+        heads:
+            Classes by how their lines begin behind the timestamp, up to the end of the
+            payload's tag; of those that have one.
+        readers: Readers of payloads by class, of those that have a tag.
     """
 
     def __init__(self, codec: Codec) -> None:
@@ -59,6 +66,14 @@ class Records:
             for kind, record in _TYPES.items()
             for cls in (typing.get_args(record) or (record,))
         }
+        self.heads: dict[bytes, type[RolloutItem]] = {
+            _HEAD % (kind.value.encode(), tag.encode()): cls
+            for kind, record in _TYPES.items()
+            for cls in typing.get_args(record)
+            if not issubclass(cls, Unknown) and (shape := codec.shape(cls)).tag is not None
+            for tag in (shape.tag, *shape.aliases)
+        }
+        self.readers: Mapping[type, Reader] = _Readers(codec.bare_reader)
         self._writers = codec.writers
         # Invariant: holds classes of rollout items only, each met at least once.
         self._rows: dict[type, tuple[str, Writer]] = {}
@@ -112,3 +127,15 @@ class Records:
                 "crc": FieldRule(lenient=str),
             },
         )
+
+
+class _Readers(dict[type, Reader]):
+    """Readers by class; one that is not there is made."""
+
+    def __init__(self, make: Callable[[type], Reader]) -> None:
+        super().__init__()
+        self._make = make
+
+    def __missing__(self, cls: type) -> Reader:
+        reader = self[cls] = self._make(cls)
+        return reader

@@ -19,6 +19,7 @@ from . import (
     bench_interrupt,
     bench_kernel,
     bench_memory,
+    bench_pool,
     bench_resume,
     bench_rollout,
     bench_skills,
@@ -37,7 +38,9 @@ def _kernel(rounds: int, _scale: float) -> Iterator[Line]:
 
 
 def _codec(rounds: int, scale: float) -> Iterator[Line]:
-    rows = bench_codec.rows(rounds=rounds, megabytes=max(1, int(50 * scale)))
+    rows = bench_codec.rows(
+        rounds=rounds, megabytes=max(1, int(50 * scale)), times=max(1000, int(20_000 * scale))
+    )
     return map(line_from, rows)
 
 
@@ -65,6 +68,7 @@ GROUPS: Final[dict[str, Group]] = {
     "resume": _resume,
     "interrupt": bench_interrupt.lines,
     "skills": bench_skills.lines,
+    "pool": bench_pool.lines,
 }
 """What can be measured, by name: functions of rounds and of a scale, 1 for the real thing."""
 

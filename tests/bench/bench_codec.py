@@ -84,15 +84,31 @@ def big_item() -> ExecCommandEnd:
     )
 
 
-def rows(*, rounds: int = ROUNDS, megabytes: int = 50) -> Iterator[Row]:
-    """Measure everything, row by row."""
-    yield from _lines("small", small_item(), rounds, encode_target=5.0, decode_target=3.5)
-    yield from _lines("4 KB", big_item(), rounds, encode_target=1.5, decode_target=1.6)
+def rows(*, rounds: int = ROUNDS, megabytes: int = 50, times: int = 20_000) -> Iterator[Row]:
+    """Measure everything, row by row; each line is written and read so many times a round."""
+    for name, item, encode_target, decode_target in (
+        ("small", small_item(), 5.0, 3.5),
+        ("4 KB", big_item(), 1.5, 1.6),
+    ):
+        yield from _lines(
+            name,
+            item,
+            rounds,
+            times,
+            encode_target=encode_target,
+            decode_target=decode_target,
+        )
     yield from _replays(megabytes, rounds)
 
 
 def _lines(
-    name: str, item: RolloutItem, rounds: int, *, encode_target: float, decode_target: float
+    name: str,
+    item: RolloutItem,
+    rounds: int,
+    times: int,
+    *,
+    encode_target: float,
+    decode_target: float,
 ) -> Iterator[Row]:
     line = encode_line(item, timestamp=TIMESTAMP, seq=1)
     foreign = _foreign(line)
@@ -124,7 +140,9 @@ def _lines(
             decode_target,
         ),
     ):
-        yield _row(f"{operation}, {name}", _repeated(ours), _repeated(theirs), rounds, target)
+        yield _row(
+            f"{operation}, {name}", _repeated(ours, times), _repeated(theirs, times), rounds, target
+        )
 
 
 def _replays(megabytes: int, rounds: int) -> Iterator[Row]:
@@ -191,7 +209,7 @@ def _replayed(read: Callable[[bytes], object], log: Path, *, keep: bool) -> Call
     return run
 
 
-def _repeated(operation: Callable[[], object], times: int = 20_000) -> Callable[[], float]:
+def _repeated(operation: Callable[[], object], times: int) -> Callable[[], float]:
     def run() -> float:
         start = time.process_time()
         for _ in range(times):

@@ -1,5 +1,5 @@
 """
-A client of an app-server over pipes that costs next to nothing.
+A client of an app-server over pipes or a socket that costs next to nothing.
 
 It blocks, looks at the first bytes of a line only, and parses no more than it is asked
 for, so that what is measured is the server.  Both servers put the method first in what
@@ -8,11 +8,10 @@ they say unasked, and the id first in answers.
 
 import os
 import select
-import subprocess
 import time
 from collections import Counter, deque
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import IO, Any, Final, Protocol
 
 import attrs
 import orjson
@@ -22,6 +21,12 @@ __all__ = ["Answer", "Client", "Refused", "ServerGone", "Silent"]
 _READ_BYTES: Final = 1024 * 1024
 _NOTIFICATION: Final = b'{"method":"'
 _ANSWER: Final = b'{"id":'
+
+
+class Descriptor(Protocol):
+    """What can be read from by its number."""
+
+    def fileno(self) -> int: ...
 
 
 class Refused(Exception):  # noqa: N818 -- what the server said
@@ -66,14 +71,19 @@ class Answer:
 @attrs.define(eq=False)
 class Client:
     """
-    One client of the server at the other end of a process's pipes.
+    One client of the server at the other end.
+
+    Args:
+        says: What it writes to; flushed after each message.
+        hears: What it reads from, by its descriptor: anything with a `fileno`.
 
     Attributes:
         heard: How often each method was said.
         patience: Seconds without a byte after which it gives up.
     """
 
-    _process: subprocess.Popen[bytes]
+    _says: IO[bytes]
+    _hears: Descriptor
     heard: Counter[str] = attrs.field(factory=Counter[str], init=False)
     patience: float = attrs.field(default=60.0, init=False)
     _next_id: int = attrs.field(default=1, init=False)
@@ -109,6 +119,10 @@ class Client:
         """Send a request and return its result."""
         return self.ask(method, params).result
 
+    def take(self, number: int) -> Answer | None:
+        """Return the answer to a request that was sent, if it is there, and forget it."""
+        return self._answers.pop(number, None)
+
     def drop(self, number: int) -> None:
         """Forget an answer that nobody reads."""
         self._answers.pop(number, None)
@@ -140,8 +154,7 @@ class Client:
             self._read(self.patience)
 
     def _read(self, patience: float) -> None:
-        assert self._process.stdout is not None
-        fd = self._process.stdout.fileno()
+        fd = self._hears.fileno()
         if not select.select([fd], [], [], patience)[0]:
             raise Silent(f"nothing for {patience:g} s")
         chunk = os.read(fd, _READ_BYTES)
@@ -169,6 +182,5 @@ class Client:
         self._answers[number] = Answer(line, time.perf_counter() - self._sent_at.pop(number))
 
     def _write(self, message: Mapping[str, object]) -> None:
-        assert self._process.stdin is not None
-        self._process.stdin.write(orjson.dumps(message) + b"\n")
-        self._process.stdin.flush()
+        self._says.write(orjson.dumps(message) + b"\n")
+        self._says.flush()

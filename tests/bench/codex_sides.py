@@ -172,7 +172,9 @@ class Side:
             ) as process,
         ):
             try:
-                client = Client(process)
+                assert process.stdin is not None
+                assert process.stdout is not None
+                client = Client(process.stdin, process.stdout)
                 client.initialize(opted_out)
                 yield Server(client, process, time.perf_counter() - began, self.project)
             except (ServerGone, Silent) as problem:

@@ -128,7 +128,11 @@ def test_clients_come_to_a_socket_and_go(bench: Bench, tmp_path: Path) -> None:
     [
         (("--listen", "carrier://pigeon"), "unsupported --listen URL `carrier://pigeon`"),
         (("--listen", "ws://0.0.0.0:0"), "other machines can reach it; give a token"),
-        (("--token-file", "/no/such/file"), "--token-file /no/such/file: the token cannot be"),
+        (("--token-file", "/no/such/file"), "--token-file is for ws:// addresses"),
+        (
+            ("--listen", "ws://127.0.0.1:0", "--token-file", "/no/such/file"),
+            "--token-file /no/such/file: the token cannot be",
+        ),
         (("-c", "model=5"), "model"),
     ],
 )

@@ -12,6 +12,8 @@ from typing import Any
 import attrs
 import pytest
 
+from actors.cli import ps_command
+
 from .pool_stage import PATIENCE, Client, PoolProcess, is_there, running_pool, start_process
 from .running import TALK, Bench
 
@@ -153,7 +155,7 @@ def test_a_pool_can_be_looked_at_from_a_shell(
 
     assert (table.code, table.err) == (0, "")
     assert table.out.startswith(
-        f"pool at unix://{shared.path} (pid {shared.process.pid}): 2 clients"
+        f"pool at unix://{shared.path} (pid {shared.process.pid}): 1 other client"
     )
     assert thread_id in table.out
     assert (line.code, line.err) == (0, "")
@@ -300,9 +302,26 @@ def test_nobody_there_is_said_in_one_line(bench: Bench) -> None:
 
     assert ran.code == 2
     assert ran.out == ""
-    assert ran.err.startswith(f"treadle: no pool runs at unix://{bench.home / 'pool.sock'}: ")
-    assert "'treadle pool' starts one" in ran.err
-    assert ran.err.count("\n") == 1
+    assert ran.err == (
+        f"treadle: no pool runs at unix://{bench.home / 'pool.sock'}: there is no such socket; "
+        "'treadle pool' starts one, and --connect says where another one is\n"
+    )
+
+
+def test_somebody_who_listens_and_says_nothing_is_not_waited_for(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such as a pool that was stopped."""
+    monkeypatch.setattr(ps_command, "_PATIENCE", 0.1)
+    path = bench.home / "pool.sock"
+    bench.home.mkdir(exist_ok=True)
+    with socket.socket(socket.AF_UNIX) as silent:
+        silent.bind(str(path))
+        silent.listen()
+        ran = bench.run("ps")
+
+    assert (ran.code, ran.out) == (1, "")
+    assert ran.err == f"treadle: the pool at unix://{path} does not answer; it may be overloaded\n"
 
 
 def test_a_lone_server_is_no_pool(bench: Bench, tmp_path: Path) -> None:
@@ -325,7 +344,13 @@ def test_a_lone_server_is_no_pool(bench: Bench, tmp_path: Path) -> None:
         (("--listen", "carrier://pigeon"), "unsupported --listen URL `carrier://pigeon`"),
         (("--listen", "ws://0.0.0.0:0"), "other machines can reach it; give a token"),
         (("--listen", "unix:///no/such/folder/s"), "No such file or directory"),
-        (("--token-file", "/no/such/file"), "--token-file /no/such/file: the token cannot be"),
+        (("--token-file", "/no/such/file"), "--token-file is for ws:// addresses"),
+        (
+            ("--listen", "ws://127.0.0.1:0", "--token-file", "/no/such/file"),
+            "--token-file /no/such/file: the token cannot be",
+        ),
+        (("--home", "/proc/no/such/folder"), "the home /proc/no/such/folder cannot be made: "),
+        (("--home", f"/tmp/{'x' * 120}"), "choose a shorter one with --listen unix://PATH"),
         (("-c", "model=5"), "model"),
         (("--scenario", "/no/such/file"), "/no/such/file"),
     ],

@@ -1,5 +1,8 @@
 """A pool as tables."""
 
+import re
+
+import attrs
 import pytest
 
 from actors.cli.pieces import Look
@@ -41,12 +44,13 @@ BUSY = PoolThread(
     updated_at=int(NOW) - 5,
 )
 HELD = PoolThread(id=SECOND, status=PoolThreadStatus.HELD)
-CLIENT = PoolClient(id=0, peer="unix socket", worker=3, in_flight=1)
+ASKING = PoolClient(id=0, peer="unix socket", worker=3, in_flight=1)
+OTHER = PoolClient(id=1, peer="unix socket", worker=3, in_flight=0)
 
 
 def pool(*threads: PoolThread, draining: bool = False) -> PoolReadResponse:
     return PoolReadResponse(
-        pid=99, draining=draining, workers=(UP, DOWN), threads=threads, clients=(CLIENT,)
+        pid=99, draining=draining, workers=(UP, DOWN), threads=threads, clients=(ASKING, OTHER)
     )
 
 
@@ -59,7 +63,7 @@ def lines(shown: PoolReadResponse, width: int | None = None) -> list[str]:
 def test_workers_and_threads_stand_in_two_tables() -> None:
     """What is not known is a dash."""
     assert lines(pool(BUSY, HELD)) == [
-        "pool at unix:///h/pool.sock (pid 99): 1 client, 2 threads, 1 turn",
+        "pool at unix:///h/pool.sock (pid 99): 1 other client, 2 threads, 1 turn",
         "",
         "WORKER  PID   STATE  THREADS  TURNS  MEMORY  RESTARTS  UP FOR",
         "3       4242  up     2        1      12 MB   1         2 h",
@@ -75,7 +79,7 @@ def test_a_pool_without_threads_has_one_table() -> None:
     """And says when it ends."""
     shown = lines(pool(draining=True))
 
-    assert shown[0].endswith("1 client, 0 threads, 0 turns, shutting down")
+    assert shown[0].endswith("1 other client, 0 threads, 0 turns, shutting down")
     assert not any(line.startswith("THREAD") for line in shown)
 
 
@@ -108,6 +112,37 @@ def test_a_narrow_terminal_cuts_names_folders_and_models() -> None:
     assert FIRST in shown[-1]
     assert "deep/end" in shown[-1]
     assert max(map(len, shown[-2:])) <= 120
+
+
+@pytest.mark.parametrize(
+    ("width", "workers", "threads"),
+    [
+        (
+            100,
+            ["WORKER", "PID", "STATE", "THREADS", "TURNS", "MEMORY", "RESTARTS", "UP FOR"],
+            ["THREAD", "WORKER", "STATE", "CLIENTS", "CHANGED", "FOLDER", "NAME"],
+        ),
+        (
+            80,
+            ["WORKER", "PID", "STATE", "THREADS", "TURNS", "MEMORY", "RESTARTS", "UP FOR"],
+            ["THREAD", "STATE", "FOLDER", "NAME"],
+        ),
+        (40, ["WORKER", "PID", "STATE", "THREADS", "TURNS"], ["THREAD"]),
+        (10, ["WORKER"], ["THREAD"]),
+    ],
+)
+def test_a_terminal_without_room_shows_fewer_columns(
+    width: int, workers: list[str], threads: list[str]
+) -> None:
+    """Lines that break are worse than columns that are missing; ids stay whole."""
+    thread = attrs.evolve(BUSY, cwd="/srv/deep/deep/project", name="a name of some length")
+
+    shown = lines(pool(thread), width=width)
+
+    headings = [re.split(" {2,}", line) for line in shown if line[:6] in {"WORKER", "THREAD"}]
+    assert headings == [workers, threads]
+    assert all(len(line) <= max(width, len(FIRST)) for line in shown[2:])
+    assert shown[-1].startswith(FIRST)
 
 
 @pytest.mark.parametrize(

@@ -53,6 +53,14 @@ async def test_nobody_at_a_path() -> None:
     )
 
 
+async def test_path_that_is_too_long_for_a_socket() -> None:
+    """The system would only say that it is."""
+    assert str(await failure(f"unix:///{'x' * 107}")) == (
+        f"cannot connect to unix:///{'x' * 107}: "
+        "its path has 108 bytes, and that of a socket has at most 107; take a shorter one"
+    )
+
+
 async def test_socket_file_of_a_dead_server(tmp_path: Path) -> None:
     """It is left behind by a server that was killed."""
     path = tmp_path / "s"
@@ -171,6 +179,13 @@ async def test_program_that_is_not_there() -> None:
     """It is looked for first."""
     with pytest.raises(CannotConnect, match="there is no program 'nonesuch'"):
         async with open_process_client(["nonesuch"]):
+            pass
+
+
+async def test_command_that_is_a_text() -> None:
+    """Its letters are no words."""
+    with pytest.raises(ValueError, match="a command is a list of words, got 'treadle app-server'"):
+        async with open_process_client("treadle app-server"):
             pass
 
 

@@ -93,14 +93,14 @@ async def test_arguments_that_do_not_fit_are_answered_and_nothing_is_done(
     """Each with one short text, at once; no process, no event."""
     async with open_arena(tmp_path, features=ToolFeatures(collab=True)) as arena:
         for name, text in NOT_JSON.items():
-            answer = await arena.answer(call(tool, text), within=2)
+            answer = await arena.answer(call(tool, text))
             assert answer.startswith("failed to parse function arguments: "), name
             assert len(answer) < 200, name
         for name, text in NO_OBJECT.items():
-            assert "expected an object" in await arena.answer(call(tool, text), within=2), name
+            assert "expected an object" in await arena.answer(call(tool, text)), name
         assert arena.of(ExecCommandBegin) == []
         for name, text in NO_FIT.items():
-            answer = await arena.answer(call(tool, text), within=2)
+            answer = await arena.answer(call(tool, text))
             assert 0 < len(answer) < 500, name
             assert "unexpectedly" not in answer, f"{name}: {answer}"
         assert arena.of(ErrorEvent) == []
@@ -132,7 +132,7 @@ async def test_numbers_beyond_reason_are_bounds_of_their_own(tmp_path: Path) -> 
             call("exec_command", {"cmd": "true", "login": False, **below})
         )
         assert "timeout_ms is -1, below 0" in await arena.answer(shell("true", timeout_ms=-1))
-        assert "timed out after" in await arena.answer(shell("ls", timeout_ms=0))
+        assert "timed out after" in await arena.answer(shell("sleep 60", timeout_ms=0))
 
 
 @pytest.mark.parametrize(

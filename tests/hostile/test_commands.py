@@ -21,7 +21,7 @@ from messages.items import FunctionCall
 
 from ..thread.stage import read
 from ..tools.processes import children
-from .arena import Arena, call, exec_command, open_arena, session_of, shell
+from .arena import SOON, Arena, call, exec_command, open_arena, session_of, shell
 from .moments import DEAF
 
 MOST_FOR_THE_MODEL = 60_000
@@ -90,7 +90,7 @@ async def test_output_without_end_stops_with_the_command(tmp_path: Path) -> None
         await arena.start_calls(shell("sleep 60"))
         await arena.wait_for(ExecCommandBegin, 4)
         await arena.interrupt()
-        with trio.fail_after(2):
+        with trio.fail_after(SOON):
             await arena.wait_for(ExecCommandEnd, 4)
 
         assert "command timed out after" in endless
@@ -123,7 +123,7 @@ async def test_shell_command_leaves_no_process(tmp_path: Path, script: str, says
     """Hundreds of children, also while they grow in number, in sessions of their own, or deaf."""
     async with open_arena(tmp_path, processes=True) as arena:
         timeout = 4000 if says == "started" else 200
-        assert says in await arena.answer(shell(script, timeout_ms=timeout), within=5)
+        assert says in await arena.answer(shell(script, timeout_ms=timeout))
 
 
 @pytest.mark.slow
@@ -131,7 +131,7 @@ async def test_shell_command_leaves_no_process(tmp_path: Path, script: str, says
 async def test_exec_command_that_ends_leaves_no_process(tmp_path: Path, script: str) -> None:
     """What it started ends with it."""
     async with open_arena(tmp_path, processes=True) as arena:
-        answer = await arena.answer(exec_command(script), within=4)
+        answer = await arena.answer(exec_command(script))
 
         assert "exited with code 0" in answer
         assert answer.endswith("started\n")
@@ -228,7 +228,7 @@ async def test_what_cannot_be_started_says_why(tmp_path: Path) -> None:
     """And each that was announced to clients has its end, as failed."""
     async with open_arena(tmp_path, processes=True, resumes=True) as arena:
         for name, (item, says) in CANNOT_START.items():
-            answer = await arena.answer(item, within=2)
+            answer = await arena.answer(item)
             assert says in answer, name
             assert len(answer) < 200, name
 

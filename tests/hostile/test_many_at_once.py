@@ -17,7 +17,7 @@ from messages.items import FunctionCall, ResponseItem
 from messages.tool_settings import ToolFeatures
 
 from ..tools.patch.trees import contents
-from .arena import call, exec_command, open_arena, patch, plain_mcp, shell
+from .arena import SOON, call, exec_command, open_arena, patch, plain_mcp, shell
 from .moments import DEAF, OWN_TOOL
 from .test_commands import FORKS, GRANDCHILD
 
@@ -51,13 +51,13 @@ async def test_interrupt_ends_twenty_hostile_commands_at_once(tmp_path: Path, ma
     features = ToolFeatures(unified_exec=make is sessions)  # what is offered runs in parallel
     async with open_arena(tmp_path, processes=True, features=features) as arena:
         await arena.start_calls(*calls)
-        with trio.fail_after(5):
+        with trio.fail_after(SOON):
             await arena.wait_for(ExecCommandBegin, 1 + len(calls))
             while len({told.call_id for told in arena.of(ExecCommandOutputDelta)}) < len(calls):
                 await arena.changed.wait()
 
-        answers = await arena.interrupt(within=4)
-        with trio.fail_after(3):
+        answers = await arena.interrupt()
+        with trio.fail_after(SOON):
             await arena.wait_for(ExecCommandEnd, 1 + len(calls))
 
         assert len(answers) == len(calls) == 20
@@ -89,11 +89,11 @@ async def test_calls_of_every_kind_are_answered_in_their_order_when_they_are_sto
         dynamic_tools=[OWN_TOOL],
     ) as arena:
         await arena.start_calls(*calls)
-        with trio.fail_after(5):
+        with trio.fail_after(SOON):
             await arena.wait_for(ExecCommandBegin, 2)
         await wait_all_tasks_blocked(0.02)
 
-        answers = await arena.interrupt(within=4)
+        answers = await arena.interrupt()
 
         names = [item.call_id for item in calls]
         told = dict(zip(names, answers, strict=True))

@@ -19,7 +19,7 @@ from messages.ops import PatchApproval, ReviewDecisionKind
 from messages.settings import AskForApproval, WorkspaceWrite
 
 from ..tools.patch.trees import contents, tree, write
-from .arena import call, open_arena, patch, shell
+from .arena import SOON, call, open_arena, patch, shell
 
 WORKSPACE = WorkspaceWrite(exclude_slash_tmp=True, exclude_tmpdir_env_var=True)
 UPDATE = "*** Update File: "
@@ -114,7 +114,7 @@ async def test_patch_that_may_not_be_or_cannot_be_changes_nothing_and_says_why(r
     """Nothing blocks on what is no file, and what was announced has its end."""
     async with open_arena(root, resumes=True, sandbox_policy=WORKSPACE) as arena:
         for name, (lines, says) in REJECTED.items():
-            assert says in await arena.answer(patch(*lines), within=2), name
+            assert says in await arena.answer(patch(*lines)), name
 
         ends = arena.of(PatchApplyEnd)
         assert len(ends) == len(arena.of(PatchApplyBegin))
@@ -142,7 +142,7 @@ async def test_patch_outside_shows_the_person_where_links_lead(root: Path) -> No
     settings = {"sandbox_policy": WORKSPACE, "approval_policy": AskForApproval.ON_REQUEST}
     async with open_arena(root, **settings) as arena:
         await arena.start_calls(patch(UPDATE + "to file", "-secret", "+x"))
-        with trio.fail_after(2):
+        with trio.fail_after(SOON):
             asked = await arena.wait_for(ApplyPatchApprovalRequest)
         assert asked.reason == f"{root}/to file leads to {root.parent}/out/secret"
         await arena.do(PatchApproval(id="c", decision=ReviewDecisionKind.DENIED))
@@ -188,7 +188,7 @@ async def test_file_of_millions_of_lines_is_removed_in_moments(
     """The diff of the turn says all of it, and is not worked out line by line."""
     (tmp_path / "f").write_bytes(b"x\n" * 5_000_000)
     async with open_arena(tmp_path) as arena:
-        assert (await arena.answer(patch(DELETE + "f"), within=3)).endswith("D f\n")
+        assert (await arena.answer(patch(DELETE + "f"))).endswith("D f\n")
 
         assert arena.of(TurnDiff)[-1].unified_diff.count("\n-x") == 5_000_000
     assert contents(tmp_path) == {}

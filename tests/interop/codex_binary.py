@@ -17,6 +17,7 @@ __all__ = [
     "CODEX_VARIABLE",
     "CODEX_VERSION",
     "FOLDER_VARIABLE",
+    "NPM_FLAGS",
     "NpmMissingError",
     "codex_executable",
     "install_codex",
@@ -28,6 +29,9 @@ CODEX_PACKAGE = "@openai/codex"
 CODEX_VERSION = "0.104.0"
 CODEX_VARIABLE = "TREADLE_CODEX"
 FOLDER_VARIABLE = "TREADLE_INTEROP_DIR"
+
+# Without a network it fails after ten seconds, not after seventy.
+NPM_FLAGS = ("--no-save", "--no-audit", "--no-fund", "--ignore-scripts", "--fetch-retries=1")
 
 _REPOSITORY = Path(__file__).resolve().parents[2]
 # npm puts the package of the platform beside the launcher, or inside it when a
@@ -99,8 +103,14 @@ def install_codex(folder: Path) -> Path:
     if npm is None:
         raise NpmMissingError
     folder.mkdir(parents=True, exist_ok=True)
-    flags = ("--no-save", "--no-audit", "--no-fund", "--ignore-scripts")
-    command = (npm, "install", *flags, "--prefix", str(folder), f"{CODEX_PACKAGE}@{CODEX_VERSION}")
+    command = (
+        npm,
+        "install",
+        *NPM_FLAGS,
+        "--prefix",
+        str(folder),
+        f"{CODEX_PACKAGE}@{CODEX_VERSION}",
+    )
     subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
     if (installed := _installed_executable(folder)) is None:
         raise FileNotFoundError(None, f"no {CODEX_PACKAGE} binary for this platform", str(folder))

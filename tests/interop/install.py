@@ -16,16 +16,22 @@ def main() -> int:
     """
     Install Codex, its TypeScript SDK and the newest schemas, and print where they are.
 
+    What fails keeps nothing else from being installed.
+
     Returns:
-        1, with the reason on stderr, when that fails.
+        1, with the reasons on stderr, when any of that fails.
     """
-    try:
-        for install in (install_codex, install_sdk, install_schemas):
+    code = 0
+    for install in (install_codex, install_sdk, install_schemas):
+        try:
             sys.stdout.write(f"{install(install_folder())}\n")
-    except (NpmMissingError, FileNotFoundError, subprocess.CalledProcessError) as failed:
-        sys.stderr.write(f"{failed}\n")
-        return 1
-    return 0
+        except NpmMissingError as failed:
+            sys.stderr.write(f"{failed}\n")
+            return 1
+        except (OSError, subprocess.CalledProcessError) as failed:
+            sys.stderr.write(f"{failed}\n")
+            code = 1
+    return code
 
 
 if __name__ == "__main__":

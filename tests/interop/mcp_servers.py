@@ -9,7 +9,7 @@ import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tests.interop.codex_binary import NpmMissingError, install_folder
+from tests.interop.codex_binary import NPM_FLAGS, NpmMissingError, install_folder
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -50,9 +50,8 @@ def install_mcp_servers(folder: Path) -> Path:
     if npm is None:
         raise NpmMissingError
     place.mkdir(parents=True, exist_ok=True)
-    flags = ("--no-save", "--no-audit", "--no-fund", "--ignore-scripts")
     package = f"{EVERYTHING_PACKAGE}@{EVERYTHING_VERSION}"
-    command = (npm, "install", *flags, "--prefix", str(place), package)
+    command = (npm, "install", *NPM_FLAGS, "--prefix", str(place), package)
     subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
     if (installed := _installed(place)) is None:
         raise FileNotFoundError(None, f"no script of {EVERYTHING_PACKAGE}", str(place))

@@ -13,6 +13,7 @@ from tests.interop.codex_binary import (
     CODEX_PACKAGE,
     CODEX_VARIABLE,
     CODEX_VERSION,
+    NPM_FLAGS,
     NpmMissingError,
     codex_executable,
     install_folder,
@@ -75,9 +76,8 @@ def install_schemas(folder: Path) -> Path:
         raise NpmMissingError
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder) as passing:
-        flags = ("--no-save", "--no-audit", "--no-fund", "--ignore-scripts")
         wanted = f"{CODEX_PACKAGE}@{NEWEST_VERSION}"
-        command = (npm, "install", *flags, "--prefix", passing, wanted)
+        command = (npm, "install", *NPM_FLAGS, "--prefix", passing, wanted)
         subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
         for codex in sorted(Path(passing).glob(_NEWEST_PATTERN)):
             return _generate(codex, place)

@@ -475,3 +475,29 @@ async def test_channel_behaves_like_an_endless_log_with_a_moving_start(
         rest = [event async for event in subscription]
         lost = [Lagged(oldest - cursor)] if cursor < oldest else []
         assert rest == [*lost, *range(max(cursor, oldest), next_seq)]
+
+
+async def test_channel_that_is_told_to_forget_is_empty_when_all_have_read() -> None:
+    """What was there before is forgotten, too, when the next one has read it."""
+    channel = EventChannel[int](capacity=3)
+    channel.publish(0)
+    reader = channel.subscribe(from_seq=1)
+    channel.forget_read()
+    kept = channel.next_seq - channel.oldest_seq
+
+    async with trio.open_nursery() as nursery:
+        seen: list[int | Lagged] = []
+
+        async def read() -> None:
+            async for value in reader:
+                seen.append(value)
+
+        nursery.start_soon(read)
+        await wait_all_tasks_blocked()
+        left = channel.next_seq - channel.oldest_seq
+        waits = reader.waiting
+        channel.publish(1)
+        channel.close()
+
+    assert seen == [0, 1]
+    assert (kept, left, waits, reader.waiting) == (1, 0, True, False)

@@ -9,10 +9,10 @@ import attrs
 import trio
 
 from actors.runtime import World
-from actors.server.rpc_connection import Connection
+from actors.server.rpc_connection import ClientRequest, Connection
 from actors.server.rpc_connections import Connections
 from actors.server.rpc_errors import RpcFailure
-from actors.server.rpc_handler import ClientRequest, Welcome
+from actors.server.rpc_handler import Welcome
 from actors.server.rpc_limits import Limits
 from actors.server.transports.message_stream import Farewell
 from messages.value import Json

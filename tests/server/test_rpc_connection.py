@@ -7,9 +7,8 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from actors.server.rpc_connection import Connection
+from actors.server.rpc_connection import ClientRequest, Connection
 from actors.server.rpc_errors import ConnectionGone, FrameError, MessageTooLong, RpcFailure
-from actors.server.rpc_handler import ClientRequest
 from actors.server.transports.message_stream import CloseCode, Farewell
 from messages.rpc.envelope import Response
 

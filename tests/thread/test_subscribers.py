@@ -5,7 +5,8 @@ import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from actors.runtime import ChannelClosed, Lagged, MailboxFull
-from actors.testing import ManualTool
+from actors.supervisor import ThreadNotFound
+from actors.testing import ManualModel, ManualTool, open_test_supervisor
 from actors.thread import EVENT_CAPACITY, ThreadState, ThreadStatistics
 from messages.events import (
     Completed,
@@ -17,7 +18,7 @@ from messages.events import (
 )
 from messages.ops import Interrupt, Shutdown
 
-from .stage import open_stage, outline, text_input
+from .stage import CONFIG, open_stage, outline, text_input
 
 
 async def test_own_reader_begins_behind_the_first_event(mock_clock: MockClock) -> None:
@@ -161,3 +162,57 @@ async def test_thread_tells_about_itself(mock_clock: MockClock) -> None:
             next_seq=4,
             subscriptions=1,
         )
+
+
+async def test_thread_with_a_leading_reader_keeps_no_event_that_was_read(
+    mock_clock: MockClock,
+) -> None:
+    """A server has many threads, and nobody reads their own readers."""
+    async with open_test_supervisor(provider=(model := ManualModel())) as supervisor:
+        new = await supervisor.start_thread(CONFIG)
+        thread = new.thread
+        leader = supervisor.lead_events(thread.thread_id)
+        seen: list[Event | Lagged] = []
+
+        async def lead() -> None:
+            async for event in leader:
+                seen.append(event)
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(lead)
+            await thread.submit(text_input("hi"))
+            (await model.next_request()).say("hello").complete()
+            await wait_all_tasks_blocked()
+            gone = await thread.subscribe(from_seq=1).receive()
+            read = len(seen)
+            await thread.submit(Shutdown())
+            # The own reader begins where it is first wanted.
+            own = [event async for event in thread.events()]
+
+    assert [event.seq for event in seen if isinstance(event, Event)] == [*range(1, len(seen) + 1)]
+    assert seen[0].msg is new.session_configured  # type: ignore[union-attr]
+    assert gone == Lagged(read)
+    assert outline(own) == ["ShutdownComplete"]
+
+
+async def test_leading_reader_takes_nothing_from_one_that_has_begun(mock_clock: MockClock) -> None:
+    """Who reads the thread's own reader, or waits for it, goes on as if there were no other."""
+    async with open_stage() as stage:
+        supervisor, thread_id = stage.supervisor, stage.thread.thread_id
+        waiting = await supervisor.start_thread(CONFIG)
+        await stage.run_turn()
+        heard: list[str] = []
+
+        async def hear() -> None:
+            heard.extend(outline([event async for event in waiting.thread.events()]))
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(hear)
+            await wait_all_tasks_blocked()
+            with supervisor.lead_events(thread_id), supervisor.lead_events(waiting.thread_id):
+                await stage.run_turn()
+                await supervisor.send_op(waiting.thread_id, Shutdown())
+
+        assert (len(heard), heard[-1]) == (3, "ShutdownComplete")
+        with pytest.raises(ThreadNotFound):
+            supervisor.lead_events(waiting.thread_id)

@@ -8,6 +8,7 @@ import pytest
 from actors.workers import errors
 from actors.workers.errors import (
     AdoptFailed,
+    NotSavedYet,
     NoWorkers,
     PoolDraining,
     PoolError,
@@ -33,11 +34,14 @@ TEXTS = {
     ReleaseFailed(3, T, "it is not here"): (
         f"worker 3 cannot let go of thread {T}: it is not here"
     ),
+    NotSavedYet(3, T, "the disk is full"): (
+        f"worker 3 cannot let go of thread {T}: the disk is full"
+    ),
     NoWorkers(2): "none of 2 workers is up; try again in a moment",
     PoolDraining(): "the pool is shutting down; start a new one, it goes on with the threads",
-    PoolFailed(2, 10, 60.0): (
+    PoolFailed(2, 10, 60.0, "worker 9 (pid 77) has ended"): (
         "the pool gave up: each of its 2 workers died more often than 10 times within 60 s; "
-        "see the log for why they died"
+        "the last one: worker 9 (pid 77) has ended"
     ),
 }
 

@@ -258,13 +258,23 @@ async def test_a_pool_that_cannot_be_opened_leaves_nothing(tmp_path: Path, scena
 
 
 @pytest.mark.parametrize(
-    "options", [{"workers": 0}, {"heartbeat": 0}, {"patience": -1}, {"quarantine_after": 0}]
+    "options",
+    [
+        {"workers": 0},
+        {"heartbeat": 0},
+        {"patience": -1},
+        {"quarantine_after": 0},
+        {"token": "0123456789abcdef"},
+        {"token": "0123456789abcdef", "listen": "unix:///tmp/s"},
+    ],
 )
-async def test_numbers_that_make_no_sense_are_refused(
-    tmp_path: Path, scenario: Path, options: dict[str, int]
+async def test_what_makes_no_sense_is_refused(
+    tmp_path: Path, scenario: Path, options: dict[str, Any]
 ) -> None:
     """Before anything is started."""
-    with pytest.raises(ValueError, match=r"must be|at least one worker"):
+    with pytest.raises(
+        ValueError, match=r"must be|at least one worker|nobody is asked for a token"
+    ):
         async with a_pool(tmp_path, scenario, **options):
             pass
 

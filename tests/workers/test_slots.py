@@ -171,6 +171,7 @@ async def test_the_pool_has_failed_when_the_last_place_is_lost(
     assert isinstance(failure, PoolFailed)
     assert (failure.workers, failure.restarts, failure.period) == (2, 0, 60.0)
     assert "each of its 2 workers died more often than 0 times within 60 s" in str(failure)
+    assert str(failure).endswith("; the last one: worker 2 (pid 1002) was killed by SIGKILL")
     assert "worker 2" in str(failure.__cause__.__cause__)  # type: ignore[union-attr]
 
 

@@ -29,8 +29,8 @@ from messages.rpc.account import (
 )
 
 from ..ground import Ground
+from ..rpc_connection import ClientRequest
 from ..rpc_errors import RpcFailure
-from ..rpc_handler import ClientRequest
 from ..usage_values import rate_limits
 
 __all__ = ["account_read", "login_cancel", "login_start", "logout", "rate_limits_read"]

@@ -21,8 +21,8 @@ from messages.settings import KEEP
 from messages.value import Json
 
 from ..ground import Ground
+from ..rpc_connection import ClientRequest
 from ..rpc_errors import RpcFailure
-from ..rpc_handler import ClientRequest
 from .counted_pages import counted
 
 __all__ = ["apps", "echo", "features", "feedback", "models", "modes"]

@@ -16,8 +16,8 @@ from messages.rpc.command import CommandExecParams, CommandExecResponse
 from messages.settings import ExternalSandbox, NetworkAccess, SandboxPolicy, WorkspaceWrite
 
 from ..ground import Ground
+from ..rpc_connection import ClientRequest
 from ..rpc_errors import RpcFailure
-from ..rpc_handler import ClientRequest
 from ..settings_from_params import core_sandbox
 
 __all__ = ["command_exec"]
@@ -43,7 +43,7 @@ async def command_exec(ground: Ground, request: ClientRequest) -> CommandExecRes
         policy = core_sandbox(params.sandbox_policy)
     variables = _variables(ground, config, policy)
     guarded = (str(ground.home / "rules"), *config.rule_folders)
-    argv = await _confined(ground, params.command, policy, cwd, variables, guarded)
+    argv = await _confined(ground, params.command, policy, cwd, variables, guarded=guarded)
     timeout = _TIMEOUT_MS if params.timeout_ms is None else params.timeout_ms
     try:
         result = await run_process(
@@ -84,6 +84,7 @@ async def _confined(
     policy: SandboxPolicy,
     cwd: Path,
     variables: Mapping[str, str],
+    *,
     guarded: tuple[str, ...],
 ) -> tuple[str, ...]:
     """

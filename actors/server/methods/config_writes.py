@@ -31,8 +31,8 @@ from messages.rpc.config import (
 from messages.value import Json
 
 from ..ground import Ground
+from ..rpc_connection import ClientRequest
 from ..rpc_errors import RpcFailure
-from ..rpc_handler import ClientRequest
 from .configuration import layer_metadata, shown_value
 from .mcp import reload_mcp
 

@@ -24,7 +24,7 @@ from messages.rpc.config import (
 from messages.value import Json
 
 from ..ground import Ground
-from ..rpc_handler import ClientRequest
+from ..rpc_connection import ClientRequest
 
 __all__ = ["config_read", "layer_metadata", "requirements_read", "shown_value"]
 

@@ -36,8 +36,8 @@ from ..core_values import core_approval
 from ..ground import Ground
 from ..loaded_thread import LoadedThread
 from ..loaded_threads import read_thread_id
+from ..rpc_connection import ClientRequest
 from ..rpc_errors import RpcFailure
-from ..rpc_handler import ClientRequest
 
 __all__ = ["close", "revoke", "steer", "submit"]
 

@@ -16,8 +16,8 @@ from messages.rpc.notifications import METHOD, ServerNotification
 
 from ..file_searches import SearchSession
 from ..ground import Ground
+from ..rpc_connection import ClientRequest
 from ..rpc_errors import RpcFailure
-from ..rpc_handler import ClientRequest
 
 __all__ = ["search", "session_start", "session_stop", "session_update"]
 

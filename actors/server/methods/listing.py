@@ -1,6 +1,6 @@
 """Listing threads, their turns and their items, page by page."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -15,9 +15,10 @@ from actors.rollout import (
     SortKey,
     ThreadFilter,
     ThreadNote,
-    list_threads,
     parse_thread_id,
+    read_threads,
 )
+from messages.ids import ThreadId
 from messages.rpc.items import CommandExecutionThreadItem, McpToolCallThreadItem, ThreadItem
 from messages.rpc.settings import SortDirection
 from messages.rpc.thread import Thread
@@ -45,13 +46,13 @@ from messages.settings import (
 )
 
 from ..ground import Ground
+from ..rpc_connection import ClientRequest
 from ..rpc_errors import RpcFailure
-from ..rpc_handler import ClientRequest
 from ..thread_history import paged, seen_as
 from ..thread_values import listed_thread
 from .reading import any_history
 
-__all__ = ["items_list", "loaded_list", "thread_list", "turns_list"]
+__all__ = ["items_list", "loaded_list", "loaded_page", "thread_list", "turns_list"]
 
 _LIMIT: Final = 25
 _LIMIT_MAX: Final = 100
@@ -113,18 +114,22 @@ async def thread_list(ground: Ground, request: ClientRequest) -> ThreadListRespo
         raise RpcFailure.invalid(
             "sortDirection `asc` is not supported by thread/list: threads come newest first"
         )
-    limit = max(1, min(_LIMIT if params.limit is None else params.limit, _LIMIT_MAX))
+    cursor = _cursor(params.cursor)
+    ground.listed_at = ground.world.now()
     try:
-        found, cursor = await _matching(ground, params, limit)
-        names = await ground.index.names_of([listed.thread_id for listed in found])
-        notes = await trio.to_thread.run_sync(ground.notes.read)
+        found = await trio.to_thread.run_sync(_read, ground, params, cursor)
     except RolloutError as exc:
         raise RpcFailure.internal(f"failed to list threads: {exc}") from exc
-    data = tuple(
-        _listed(ground, listed, names.get(listed.thread_id), notes.get(listed.thread_id))
-        for listed in found
+    following = found.cursor
+    return ThreadListResponse(
+        data=tuple(
+            _listed(
+                ground, listed, found.names.get(listed.thread_id), found.notes.get(listed.thread_id)
+            )
+            for listed in found.threads
+        ),
+        next_cursor=None if following is None else following.token,
     )
-    return ThreadListResponse(data=data, next_cursor=None if cursor is None else cursor.token)
 
 
 def _listed(
@@ -136,23 +141,38 @@ def _listed(
     return listed_thread(listed, provider=provider, name=name, status=status, note=note)
 
 
-async def _matching(
-    ground: Ground, params: ThreadListParams, limit: int
+class _Found(NamedTuple):
+    threads: list[ListedThread]
+    cursor: Cursor | None
+    names: Mapping[ThreadId, str]
+    notes: Mapping[ThreadId, ThreadNote]
+
+
+def _read(ground: Ground, params: ThreadListParams, cursor: Cursor | None) -> _Found:
+    """Read all that a page says from the disk, in one go; for an OS thread."""
+    limit = max(1, min(_LIMIT if params.limit is None else params.limit, _LIMIT_MAX))
+    threads, following = _matching(ground, params, cursor, limit)
+    names = ground.index.read_names([listed.thread_id for listed in threads])
+    return _Found(threads, following, names, ground.notes.read())
+
+
+def _matching(
+    ground: Ground, params: ThreadListParams, cursor: Cursor | None, limit: int
 ) -> tuple[list[ListedThread], Cursor | None]:
     """Look through pages until there are enough threads, or no more."""
-    cursor = _cursor(params.cursor)
     key = _SORT_KEYS[params.sort_key]
     found: list[ListedThread] = []
     while True:
-        page = await list_threads(
+        page = read_threads(
             ground.home,
             page_size=limit - len(found),
             cursor=cursor,
             sort_key=key,
             wanted=_filter(ground, params),
             archived=bool(params.archived),
+            names=ground.folders,
         )
-        found += await _chosen(ground, params, page.threads)
+        found += _chosen(ground, params, page.threads)
         cursor = page.next_cursor
         if cursor is None or len(found) >= limit:
             return found, cursor
@@ -178,7 +198,7 @@ def _filter(ground: Ground, params: ThreadListParams) -> ThreadFilter:
     )
 
 
-async def _chosen(
+def _chosen(
     ground: Ground, params: ThreadListParams, threads: tuple[ListedThread, ...]
 ) -> list[ListedThread]:
     """Leave out what the rollouts' folder cannot tell is not wanted."""
@@ -188,7 +208,7 @@ async def _chosen(
         chosen = [listed for listed in chosen if str(Path(listed.cwd)) in folders]
     term = (params.search_term or "").casefold()
     if term:
-        names = await ground.index.names_of([listed.thread_id for listed in chosen])
+        names = ground.index.read_names([listed.thread_id for listed in chosen])
         chosen = [
             listed
             for listed in chosen
@@ -200,16 +220,29 @@ async def _chosen(
 
 async def loaded_list(ground: Ground, request: ClientRequest) -> ThreadLoadedListResponse:
     """List the ids of loaded threads."""
-    params: ThreadLoadedListParams = request.params
-    ids = sorted(str(loaded.thread_id) for loaded in ground.loaded)
+    return loaded_page(sorted(str(loaded.thread_id) for loaded in ground.loaded), request.params)
+
+
+def loaded_page(ids: Iterable[str], params: ThreadLoadedListParams) -> ThreadLoadedListResponse:
+    """
+    Choose which ids of loaded threads are listed; also for a pool, whose workers have them.
+
+    Args:
+        ids: In order.
+        params: Which of them are wanted.
+
+    Raises:
+        RpcFailure: The cursor is none.
+    """
+    found = list(ids)
     if params.cursor is not None:
         if parse_thread_id(params.cursor) is None:
             raise RpcFailure.invalid(f"invalid cursor: {params.cursor}")
-        ids = [thread_id for thread_id in ids if thread_id > params.cursor]
+        found = [thread_id for thread_id in found if thread_id > params.cursor]
     if params.limit is None:
-        return ThreadLoadedListResponse(data=tuple(ids))
-    page = ids[: max(1, params.limit)]
-    more = len(page) < len(ids)
+        return ThreadLoadedListResponse(data=tuple(found))
+    page = found[: max(1, params.limit)]
+    more = len(page) < len(found)
     return ThreadLoadedListResponse(data=tuple(page), next_cursor=page[-1] if more else None)
 
 

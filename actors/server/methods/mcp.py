@@ -24,8 +24,8 @@ from messages.value import Json
 
 from ..ground import Ground
 from ..loaded_thread import LoadedThread
+from ..rpc_connection import ClientRequest
 from ..rpc_errors import RpcFailure
-from ..rpc_handler import ClientRequest
 from .counted_pages import counted
 
 __all__ = ["mcp_servers", "reload_mcp"]

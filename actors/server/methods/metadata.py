@@ -17,8 +17,8 @@ from messages.settings import Keep
 from ..ground import Ground
 from ..loaded_thread import LoadedThread
 from ..loaded_threads import read_thread_id
+from ..rpc_connection import ClientRequest
 from ..rpc_errors import RpcFailure
-from ..rpc_handler import ClientRequest
 from .opened import describe_loaded, stored_thread
 
 __all__ = ["metadata_update"]

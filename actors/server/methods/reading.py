@@ -5,13 +5,14 @@ from pathlib import Path
 from actors.rollout import RolloutError, find_thread_path_by_id
 from messages.rpc.thread import ThreadReadParams, ThreadReadResponse
 from messages.rpc.turn import Turn
+from messages.value import Json
 
 from ..ground import Ground
 from ..loaded_thread import LoadedThread
 from ..loaded_threads import read_thread_id
+from ..rpc_connection import ClientRequest
 from ..rpc_errors import RpcFailure
-from ..rpc_handler import ClientRequest
-from ..thread_history import read_turns
+from ..thread_history import read_turns, with_turns, written_turns
 from .opened import describe_loaded, is_recorded, stored_thread
 
 __all__ = ["any_history", "loaded_history", "read", "stored_history"]
@@ -33,7 +34,7 @@ async def loaded_history(loaded: LoadedThread) -> tuple[Turn, ...]:
         raise RpcFailure.internal(f"failed to load rollout `{path}`: {exc}") from exc
 
 
-async def read(ground: Ground, request: ClientRequest) -> ThreadReadResponse:
+async def read(ground: Ground, request: ClientRequest) -> Json:
     """Say a thread, loaded or stored, without loading it."""
     params: ThreadReadParams = request.params
     thread_id = read_thread_id(params.thread_id)
@@ -43,11 +44,15 @@ async def read(ground: Ground, request: ClientRequest) -> ThreadReadResponse:
         if params.include_turns:
             await _check_readable(loaded)
             turns = await loaded_history(loaded)
-        return ThreadReadResponse(thread=await describe_loaded(ground, loaded, turns))
+        written = await written_turns(turns)
+        thread = await describe_loaded(ground, loaded)
+        return with_turns(ThreadReadResponse(thread=thread), written)
     path = await _find_readable(ground, params.thread_id)
     if params.include_turns:
         turns = await stored_history(path)
-    return ThreadReadResponse(thread=await stored_thread(ground, path, turns))
+    written = await written_turns(turns)
+    thread = await stored_thread(ground, path)
+    return with_turns(ThreadReadResponse(thread=thread), written)
 
 
 async def _check_readable(loaded: LoadedThread) -> None:

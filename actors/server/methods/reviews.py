@@ -28,8 +28,8 @@ from messages.rpc.user_input import TextUserInput
 
 from ..ground import Ground
 from ..loaded_thread import LoadedThread
+from ..rpc_connection import ClientRequest
 from ..rpc_errors import RpcFailure
-from ..rpc_handler import ClientRequest
 from ..thread_history import read_history
 from .carrying_out import begin
 from .opened import stored_path

@@ -25,8 +25,8 @@ from messages.rpc.skills import (
 from messages.rpc.skills import SkillScope as WireScope
 
 from ..ground import Ground
+from ..rpc_connection import ClientRequest
 from ..rpc_errors import RpcFailure
-from ..rpc_handler import ClientRequest
 from .config_writes import refused_write
 
 __all__ = ["skills_config_write", "skills_list"]

@@ -5,7 +5,7 @@ from types import MappingProxyType
 from typing import Final, TypeAlias
 
 from ..ground import Ground
-from ..rpc_handler import ClientRequest
+from ..rpc_connection import ClientRequest
 from . import (
     account,
     catalogue,

@@ -1,7 +1,8 @@
 """Starting, resuming and forking threads."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import attrs
 
@@ -11,6 +12,7 @@ from actors.rollout import (
     LoadedRollout,
     ResumedHistory,
     RolloutError,
+    chosen,
     parse_thread_id,
     parse_turn_item,
     truncate_before_nth_user_message,
@@ -41,10 +43,17 @@ from messages.turn_items import UserMessageItem
 from ..ground import Ground
 from ..loaded_thread import LoadedThread
 from ..loaded_threads import read_thread_id
+from ..rpc_connection import ClientRequest
 from ..rpc_errors import RpcFailure
-from ..rpc_handler import ClientRequest
 from ..settings_from_params import OpenParams, core_dynamic_tools, thread_config
-from ..thread_history import paged, read_history, seen_as, user_messages_before
+from ..thread_history import (
+    paged,
+    read_history,
+    seen_as,
+    user_messages_before,
+    with_turns,
+    written_turns,
+)
 from ..thread_values import preview_of
 from ..usage_values import usage_notification
 from .opened import (
@@ -59,6 +68,8 @@ from .opened import (
 from .reading import loaded_history
 
 __all__ = ["attach_fork", "fork", "forked", "resume", "start"]
+
+_STARTS: Final = frozenset({TurnStarted})
 
 
 async def start(ground: Ground, request: ClientRequest) -> None:
@@ -175,8 +186,9 @@ async def _join(
     with loaded.holding(connection):
         if turns is None:
             turns = await loaded_history(loaded)
-        thread = await describe_loaded(ground, loaded, () if params.exclude_turns else turns)
-        await request.respond(_resumed(params, loaded, thread, turns))
+        written = await written_turns(() if params.exclude_turns else turns)
+        thread = await describe_loaded(ground, loaded)
+        await request.respond(with_turns(_resumed(params, loaded, thread, turns), written))
         said = loaded.projection.last_usage
         if said is None and usage is not None:
             turn_id = turns[-1].id if turns else ""
@@ -285,10 +297,12 @@ async def fork(ground: Ground, request: ClientRequest) -> None:
     loaded = await attach_fork(ground, new, config, turns[:kept])
     loaded.follow(request.connection)
     with loaded.holding(request.connection):
-        shown = () if params.exclude_turns else turns[:kept]
-        thread = loaded.describe(turns=shown)
-        await request.respond(ThreadForkResponse(**opened(loaded, thread)))
-        ground.broadcast(ThreadStartedNotification(thread=thread))
+        written = await written_turns(() if params.exclude_turns else turns[:kept])
+        thread = loaded.describe()
+        await request.respond(with_turns(ThreadForkResponse(**opened(loaded, thread)), written))
+        started = with_turns(ThreadStartedNotification(thread=thread), written)
+        said = ground.connections.notification(METHOD[ThreadStartedNotification], started)
+        ground.connections.broadcast(said)
 
 
 async def _source(ground: Ground, params: ThreadForkParams) -> Path:
@@ -310,15 +324,13 @@ def _kept(params: ThreadForkParams, turns: tuple[Turn, ...]) -> int:
     return index + (params.last_turn_id is not None)
 
 
-def _items_of(
-    rollout: LoadedRollout, turns: tuple[Turn, ...], kept: int
-) -> tuple[RolloutItem, ...]:
+def _items_of(rollout: LoadedRollout, turns: tuple[Turn, ...], kept: int) -> Sequence[RolloutItem]:
     """Take what was recorded up to the end of the first turns."""
     if kept == len(turns):
         return rollout.items
     following = turns[kept].id
-    for index, item in enumerate(rollout.items):
-        if isinstance(item, TurnStarted) and item.turn_id == following:
+    for index, item in chosen(rollout.items, _STARTS):
+        if item.turn_id == following:
             return rollout.items[:index]
     # Older programs do not say where a turn begins.
     count = user_messages_before(turns, kept)

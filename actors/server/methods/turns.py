@@ -27,8 +27,8 @@ from messages.rpc.turn import (
 
 from ..ground import Ground
 from ..loaded_thread import LoadedThread
+from ..rpc_connection import ClientRequest
 from ..rpc_errors import RpcFailure
-from ..rpc_handler import ClientRequest
 from ..settings_from_params import core_inputs, turn_overrides
 from .carrying_out import begin
 

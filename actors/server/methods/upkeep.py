@@ -54,9 +54,8 @@ from messages.rpc.thread_upkeep import (
 from ..ground import Ground
 from ..loaded_thread import LoadedThread
 from ..loaded_threads import read_thread_id
-from ..rpc_connection import Connection
+from ..rpc_connection import ClientRequest, Connection
 from ..rpc_errors import RpcFailure
-from ..rpc_handler import ClientRequest
 from .carrying_out import begin, carry_out
 from .opened import describe_loaded, is_recorded, stored_path, stored_thread
 from .reading import loaded_history

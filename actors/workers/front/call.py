@@ -6,8 +6,8 @@ from enum import Enum
 import attrs
 import trio
 
+from actors.server.rpc_connection import ClientRequest
 from actors.server.rpc_errors import RpcFailure
-from actors.server.rpc_handler import ClientRequest
 
 from .routing import Rule
 

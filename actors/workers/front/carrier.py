@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import orjson
 
-from actors.server.rpc_handler import ClientRequest
+from actors.server.rpc_connection import ClientRequest
 from messages.ids import ThreadId
 from messages.value import Json
 
@@ -67,9 +67,10 @@ class Carrier:
         looks = self._request.method == "thread/list"
         with ExitStack() as stack:
             # Now, not when the client is known there: others must see where the thread goes.
+            self._reserve(stack, worker)
+            entry = entry or self._roster.find(self._way.thread_id)
             if entry is not None:
                 stack.enter_context(entry.working())
-            self._reserve(stack, worker)
             upstream = await self._client.at(worker)
             self.sent = True
             call = Call(
@@ -105,6 +106,10 @@ class Carrier:
                 self._began(upstream, self._way.thread_id, line)
             case Effect.FORGETS if self._way.thread_id is not None:
                 self._quarantine.absolve(self._way.thread_id)
+            case Effect.OVERRIDES:
+                entry = self._roster.find(self._way.thread_id)
+                if entry is not None:
+                    entry.override(self._asked.typed.op)
             case Effect.NOTHING | Effect.LEAVES | Effect.BEGINS | Effect.FORGETS:
                 pass
 

@@ -19,6 +19,7 @@ from ..errors import WorkerLost
 from .call import Call, UpstreamState
 from .roster import Roster
 from .seats import Seat, Workers
+from .skill_news import SkillNews
 from .told import Told
 from .upstream import Upstream
 
@@ -37,6 +38,7 @@ class Client:
 
     Attributes:
         connection: How it is talked to.
+        news: What it is told of skills.
         greeting: What it said to introduce itself; None until a worker has welcomed it.
         core: Whether it hears the events of threads themselves.
         home: Its own worker.
@@ -45,6 +47,7 @@ class Client:
     """
 
     connection: Connection
+    news: SkillNews
     greeting: Json = None
     core: bool = False
     home: "Worker | None" = None
@@ -104,7 +107,8 @@ class Clients:
     def add(self, connection: Connection, *, core: bool) -> Client:
         """Take in a client, or take it in anew when it introduces itself once more."""
         self.forget(connection)
-        client = self._clients[connection] = Client(connection, core=core)
+        news = SkillNews(connection, self._nursery)
+        client = self._clients[connection] = Client(connection, news, core=core)
         return client
 
     def forget(self, connection: Connection) -> None:
@@ -122,7 +126,7 @@ class Clients:
         """Begin a client's connection to a worker."""
         questions, limits = self._connections.questions, self._connections.limits
         told = Told(self._note_status)
-        upstream = Upstream(seat.worker, client.connection, told, questions, limits)
+        upstream = Upstream(seat.worker, client.connection, told, client.news, questions, limits)
         client.upstreams[seat.worker] = upstream
         ended = partial(self.ended, client, seat)
         self._nursery.start_soon(upstream.run, ended, name=f"upstream of {upstream.name}")

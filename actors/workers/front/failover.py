@@ -11,7 +11,7 @@ from actors.runtime import World
 from actors.server.rpc_errors import ConnectionGone, RpcFailure
 from messages.ids import ThreadId, TurnId
 
-from ..errors import AdoptFailed, ReleaseFailed, WorkerLost
+from ..errors import AdoptFailed, NotSavedYet, ReleaseFailed, WorkerLost
 from ..quarantine import Quarantine
 from . import words
 from .call import Call
@@ -38,6 +38,16 @@ _AT_ONCE: Final = 16
 
 _OPENING: Final = 10.0
 """Seconds that a worker gets to open what it was asked to open before it gives all away."""
+
+_UNSAVED: Final = 1.0
+"""Seconds until a worker is asked again for a thread that it could not save."""
+
+_DIED: Final = "worker %d (pid %d) has died; threads that it had: %d, of these busy: %d"
+
+_KEPT: Final = (
+    "worker %d (pid %d) keeps threads that are not saved, because the disk takes nothing: %d; "
+    "it is replaced when they are"
+)
 
 _QUIET: Final = 5.0
 """Seconds that requests for a thread may take before its worker lets go of it all the same."""
@@ -83,7 +93,7 @@ class Failover:
             if entry not in going_on:
                 self._roster.give_up(entry)
         if had or busy:
-            _log.warning("%r has died with %d threads, %d busy", worker, len(had), len(busy))
+            _log.warning(_DIED, worker.number, worker.pid, len(had), len(busy))
         self._nursery.start_soon(self._go_on, seat, going_on, name=f"after worker {worker.number}")
 
     def _loss(self, entry: Entry, turn_id: TurnId | None, held: set[ThreadId]) -> Loss:
@@ -93,7 +103,7 @@ class Failover:
             fate = Fate.HELD
         else:
             fate = Fate.GOES_ON
-        followers = frozenset(self._roster.followers(entry))
+        followers = frozenset(client.connection for client in self._roster.followers(entry))
         return Loss(thread_id=entry.thread_id, turn_id=turn_id, followers=followers, fate=fate)
 
     async def _go_on(self, seat: Seat, entries: Iterable[Entry]) -> None:
@@ -147,7 +157,7 @@ class Failover:
     async def _adopt_at(self, entry: Entry, worker: "Worker") -> None:
         self._roster.adopt(entry, worker)
         try:
-            await worker.adopt(entry.thread_id, entry.opening)
+            await worker.adopt(entry.thread_id, entry.opening, entry.overridden)
         except AdoptFailed as failure:
             await self._give_up(entry, words.cut_off(failure.problem))
         except WorkerLost:
@@ -241,7 +251,8 @@ class Failover:
         Let others go on with the threads of a worker that lives.
 
         Threads that cannot be moved, because nothing is recorded of them or they work for
-        another one, stay.
+        another one, stay.  One that is not saved, because the disk is full, is used where it
+        is until it can be: this waits for that.
 
         Cancellation:
             Some are moved, some may be on their way and arrive all the same.
@@ -249,11 +260,17 @@ class Failover:
         worker = seat.worker
         worker.accepting = False
         stuck: set[ThreadId] = set()
-        awaited = False
+        unsaved: set[ThreadId] = set()
+        warned = awaited = False
         while not worker.died.is_set():
             moving = [entry for entry in self._roster.at(worker) if _is_movable(entry, stuck)]
             if moving:
-                await self._move_all(moving, worker, grace, stuck)
+                unsaved.clear()
+                await self._move_all(moving, _Leaving(worker, grace, stuck, unsaved))
+                if unsaved and not warned:
+                    _log.warning(_KEPT, worker.number, worker.pid, len(unsaved))
+                warned = warned or bool(unsaved)
+                await trio.sleep(_UNSAVED if unsaved else 0)
             elif awaited:
                 return
             else:
@@ -262,43 +279,32 @@ class Failover:
                     await self._roster.wait_answered(worker)
                 awaited = True
 
-    async def _move_all(
-        self, moving: Iterable[Entry], worker: "Worker", grace: float, stuck: set[ThreadId]
-    ) -> None:
+    async def _move_all(self, moving: Iterable[Entry], leaving: "_Leaving") -> None:
         arrivals: list[trio.Event] = []
         for entry in moving:
             arrivals.append(trio.Event())
             self._roster.release(entry)
             # Not in a nursery of this call: half way is no place to stay.
-            self._nursery.start_soon(self._move, entry, worker, grace, stuck, arrivals[-1])
+            self._nursery.start_soon(self._move, entry, leaving, arrivals[-1])
         for arrived in arrivals:
             await arrived.wait()
 
-    async def _move(
-        self,
-        entry: Entry,
-        worker: "Worker",
-        grace: float,
-        stuck: set[ThreadId],
-        arrived: trio.Event,
-    ) -> None:
+    async def _move(self, entry: Entry, leaving: "_Leaving", arrived: trio.Event) -> None:
         try:
-            await self._give(entry, worker, grace, stuck)
+            await self._give(entry, leaving)
         finally:
             arrived.set()
 
-    async def _give(
-        self, entry: Entry, worker: "Worker", grace: float, stuck: set[ThreadId]
-    ) -> None:
+    async def _give(self, entry: Entry, leaving: "_Leaving") -> None:
+        worker = leaving.worker
         try:
             with trio.move_on_after(_QUIET):
                 await entry.wait_quiet()
-            await worker.release(entry.thread_id, grace=grace)
+            await worker.release(entry.thread_id, grace=leaving.grace)
         except WorkerLost:
             return  # as with all its threads
         except ReleaseFailed as failure:
-            _log.warning("%s", failure)
-            stuck.add(entry.thread_id)
+            leaving.note(entry.thread_id, failure)
             if entry.state is State.RELEASING:
                 self._keep(entry, worker)
             return
@@ -310,6 +316,31 @@ class Failover:
         self._roster.keep(entry)
         if entry.thread_id not in worker.threads:
             self._roster.closed(worker, entry.thread_id)
+
+
+@attrs.define(eq=False)
+class _Leaving:
+    """
+    A worker that gives its threads away.
+
+    Attributes:
+        grace: Seconds that running turns get to end by themselves.
+        stuck: Threads that it cannot let go of.
+        unsaved: Threads that it could not let go of at the last try.
+    """
+
+    worker: "Worker"
+    grace: float
+    stuck: set[ThreadId]
+    unsaved: set[ThreadId]
+
+    def note(self, thread_id: ThreadId, failure: ReleaseFailed) -> None:
+        """Take in that it keeps a thread."""
+        if isinstance(failure, NotSavedYet):
+            self.unsaved.add(thread_id)
+        else:
+            _log.warning("%s", failure)
+            self.stuck.add(thread_id)
 
 
 def _is_movable(entry: Entry, stuck: set[ThreadId]) -> bool:

@@ -10,10 +10,10 @@ import trio
 
 from actors.runtime import World
 from actors.server.methods.table import BESIDE
-from actors.server.rpc_connection import Connection
+from actors.server.rpc_connection import ClientRequest, Connection
 from actors.server.rpc_connections import Connections
 from actors.server.rpc_errors import RpcFailure
-from actors.server.rpc_handler import ClientRequest, Welcome
+from actors.server.rpc_handler import Welcome
 from actors.server.rpc_limits import Limits
 from actors.server.rpc_params import read_request
 from messages.control import Closed, Opened, TurnEnded, TurnStarted, WorkerEvent
@@ -150,7 +150,7 @@ class Front:
     def _note_turn(self, worker: "Worker", thread_id: ThreadId, turn_id: TurnId) -> None:
         entry = self._roster.find(thread_id)
         if entry is not None and entry.worker is worker:
-            entry.turn_id = turn_id
+            entry.begin_turn(turn_id)
 
     # Clients: see `Handler` ----------------------------------------------------------
 

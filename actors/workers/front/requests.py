@@ -1,17 +1,15 @@
 """A request of a client on its way: which worker it goes to, when, and what if that dies."""
 
 import logging
-from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final
 
 import attrs
 import trio
 
-from actors.rollout import parse_thread_id
 from actors.runtime import World
+from actors.server.methods.listing import loaded_page
+from actors.server.rpc_connection import ClientRequest
 from actors.server.rpc_errors import RpcFailure
-from actors.server.rpc_handler import ClientRequest
-from messages.rpc.thread_pages import ThreadLoadedListParams, ThreadLoadedListResponse
 from messages.value import Json
 
 from ..errors import WorkerLost
@@ -29,7 +27,7 @@ from .upstream import Upstream
 if TYPE_CHECKING:
     from ..process.worker import Worker
 
-__all__ = ["Requests", "loaded_page"]
+__all__ = ["Requests"]
 
 _log = logging.getLogger("actors")
 
@@ -198,29 +196,3 @@ class Requests:
         if refusals:
             raise refusals[min(refusals)]
         return {}
-
-
-# What the front knows itself ------------------------------------------------------------
-
-
-def loaded_page(ids: Iterable[str], params: ThreadLoadedListParams) -> ThreadLoadedListResponse:
-    """
-    List the ids of loaded threads, as a worker does for its own.
-
-    Args:
-        ids: In order.
-        params: Which of them are wanted.
-
-    Raises:
-        RpcFailure: The cursor is none.
-    """
-    found = list(ids)
-    if params.cursor is not None:
-        if parse_thread_id(params.cursor) is None:
-            raise RpcFailure.invalid(f"invalid cursor: {params.cursor}")
-        found = [thread_id for thread_id in found if thread_id > params.cursor]
-    if params.limit is None:
-        return ThreadLoadedListResponse(data=tuple(found))
-    page = found[: max(1, params.limit)]
-    more = len(page) < len(found)
-    return ThreadLoadedListResponse(data=tuple(page), next_cursor=page[-1] if more else None)

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any, Final, cast
 import attrs
 import trio
 
+from messages.control import Overridden
 from messages.ids import ThreadId, TurnId
+from messages.ops import OverrideTurnContext
 from messages.value import Json
 
 from .roster_states import SETTLED, Move, State, after
@@ -22,6 +24,13 @@ _COMING: Final = (State.RESERVED, State.ADOPTING)
 
 _CLOSED: Final = 1024
 """Threads whose end is remembered, for answers that are behind it; more are never on their way."""
+
+_OVERRIDDEN: Final = 32
+"""
+Changes of settings that are remembered for a thread, and turns after each of them.
+
+Of so many turns one was no compaction, and recorded what it ran with.
+"""
 
 _LEFT_OUT: Final = ("history", "initialTurnsPage", "excludeTurns")
 """What is not kept of a request that opened a thread: it is about its answer, or recorded."""
@@ -41,6 +50,7 @@ class Entry:
         ephemeral: Whether nothing of it is recorded.
         status: What its worker said last of its status; None before that.
         turn_id: The turn that its worker began last.
+        overridden: Settings that may not be recorded yet, oldest first.
         followers: The clients that are told of it, oldest first.
         settled: Set while requests for it have a worker to go to, and when it is gone.
     """
@@ -53,10 +63,12 @@ class Entry:
     ephemeral: bool = False
     status: Json = None
     turn_id: TurnId | None = None
+    overridden: tuple[Overridden, ...] = ()
     followers: dict[Any, None] = attrs.field(factory=dict[Any, None])
     settled: trio.Event = attrs.field(factory=trio.Event)
-    # Requests that may load it and are not answered.
+    # Requests that may load it and are not answered, and the last one that was sent.
     reservations: int = 0
+    reopening: Json = None
     # Requests for it that its worker works on, and who waits until there are none.
     _in_flight: int = attrs.field(default=0, init=False)
     _quiet: trio.lowlevel.ParkingLot = attrs.field(factory=trio.lowlevel.ParkingLot, init=False)
@@ -71,6 +83,26 @@ class Entry:
             self._in_flight -= 1
             if not self._in_flight:
                 self._quiet.unpark_all()
+
+    def override(self, op: OverrideTurnContext) -> None:
+        """Note that settings were changed for the turns from now on."""
+        self.overridden = (*self.overridden, Overridden(op=op))[-_OVERRIDDEN:]
+
+    def begin_turn(self, turn_id: TurnId) -> None:
+        """Note that its worker began a turn, which may record the settings."""
+        self.turn_id = turn_id
+        self.overridden = tuple(
+            attrs.evolve(changed, turns=(*changed.turns, turn_id))
+            for changed in self.overridden
+            if len(changed.turns) < _OVERRIDDEN - 1
+        )
+
+    def begin_again(self) -> None:
+        """Forget all that was of the thread which ended, for the one that is being loaded."""
+        self.opening, self.reopening = self.reopening, None
+        self.status = self.turn_id = None
+        self.overridden = ()
+        self.followers.clear()
 
     async def wait_quiet(self) -> None:
         """Wait until its worker works on no request for it."""
@@ -174,8 +206,9 @@ class Roster:
 
     def _reserve(self, worker: "Worker", thread_id: ThreadId, opening: Json) -> Entry:
         entry = self._entries.get(thread_id) or Entry(thread_id)
+        entry.reopening = _kept(opening)
         if entry.state is None or (entry.opening is None and entry.state is State.RESERVED):
-            entry.opening = _kept(opening)
+            entry.opening = entry.reopening
         self._move(entry, Move.RESERVE, worker)
         entry.reservations += 1
         return entry
@@ -222,7 +255,12 @@ class Roster:
         while len(self._closed) > _CLOSED:
             self._closed.popitem(last=False)
         entry = self._entries.get(thread_id)
-        if entry is not None and entry.worker is worker:
+        if entry is None or entry.worker is not worker:
+            return
+        if entry.state is State.LOADED and entry.reservations:
+            entry.begin_again()
+            self._move(entry, Move.UNLOAD, worker)
+        else:
             self._move(entry, Move.CLOSE, worker)
 
     # What is done -------------------------------------------------------------------

@@ -36,6 +36,7 @@ class Move(Enum):
         DROP: The last such request was answered, and did not load it.
         OPEN: Its worker says that it has it.
         CLOSE: Its worker says that it has it no more.
+        UNLOAD: The same, while a request is there that may load it again.
         LOSE: Its worker died.
         RELEASE: Its worker is told to let go of it.
         KEEP: Its worker could not let go of it.
@@ -50,6 +51,7 @@ class Move(Enum):
     DROP = "drop"
     OPEN = "open"
     CLOSE = "close"
+    UNLOAD = "unload"
     LOSE = "lose"
     RELEASE = "release"
     KEEP = "keep"
@@ -76,6 +78,8 @@ MOVES: Final[Mapping[tuple[State | None, Move], State | None]] = MappingProxyTyp
         # Said by the answer of the request, and by the worker.
         (State.LOADED, Move.OPEN): State.LOADED,
         (State.LOADED, Move.CLOSE): None,
+        # Else the next request for it could go to another worker, and find it locked.
+        (State.LOADED, Move.UNLOAD): State.RESERVED,
         (State.LOADED, Move.LOSE): State.HOMELESS,
         (State.LOADED, Move.RELEASE): State.RELEASING,
         (State.RELEASING, Move.DROP): State.RELEASING,

@@ -15,6 +15,7 @@ from messages.ops import (
     DynamicToolResponse,
     ExecApproval,
     Interrupt,
+    OverrideTurnContext,
     PatchApproval,
     ResolveElicitation,
     Review,
@@ -58,6 +59,7 @@ class Effect(Enum):
         LEAVES: The client follows the thread no more.
         BEGINS: The turn of the answer runs.
         FORGETS: The thread is no more.
+        OVERRIDES: The thread's settings are others from the next turn on.
     """
 
     NOTHING = "nothing"
@@ -65,6 +67,7 @@ class Effect(Enum):
     LEAVES = "leaves"
     BEGINS = "begins"
     FORGETS = "forgets"
+    OVERRIDES = "overrides"
 
 
 @attrs.frozen(kw_only=True)
@@ -194,6 +197,8 @@ def rule_of(method: str, params: Any) -> Rule:
     op = getattr(params, "op", None)
     if isinstance(op, _WORK_OPS):
         return attrs.evolve(_OF_THREAD, work=True, aftermath=_TURN)
+    if isinstance(op, OverrideTurnContext):
+        return attrs.evolve(_OF_THREAD, effect=Effect.OVERRIDES)
     return attrs.evolve(_OF_THREAD, lets_go=isinstance(op, _TURN_OPS))
 
 

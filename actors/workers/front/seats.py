@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import attrs
 import trio
 
+from actors.server.rpc_connection import Connection
 from messages.ids import ThreadId, TurnId
 
 from .placement import Load, place_client, place_thread
@@ -15,7 +16,6 @@ from .roster import Roster
 
 if TYPE_CHECKING:
     from ..process.worker import Worker
-    from .clients import Client
 
 __all__ = ["Fate", "Loss", "Seat", "Workers"]
 
@@ -49,7 +49,7 @@ class Loss:
 
     thread_id: ThreadId
     turn_id: TurnId | None
-    followers: "frozenset[Client]"
+    followers: frozenset[Connection]
     fate: Fate
 
 

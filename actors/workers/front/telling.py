@@ -88,7 +88,7 @@ def ends_of(
     for thread_id, question_id in upstream.relay.take_open():
         if thread_id is not None:
             questions.setdefault(thread_id, []).append(question_id)
-    followed = [loss.thread_id for loss in losses.values() if client in loss.followers]
+    followed = [loss.thread_id for loss in losses.values() if client.connection in loss.followers]
     concerned = dict.fromkeys([*questions, *told.turns, *told.active, *followed, *losses])
     for thread_id in concerned:
         for question_id in questions.get(thread_id, ()):
@@ -117,7 +117,7 @@ def _turn_of(upstream: Upstream, thread_id: ThreadId, loss: Loss | None) -> str 
 def _fate(
     client: Client, seat: Seat, loss: Loss, *, turn: TurnStatus | None, held_until: HeldUntil
 ) -> Iterator[Message]:
-    follows = client in loss.followers
+    follows = client.connection in loss.followers
     if loss.fate is not Fate.GOES_ON:
         yield from words.closed(loss.thread_id, followed=follows)
     if follows:

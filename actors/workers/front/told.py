@@ -12,7 +12,7 @@ from messages.value import Json
 
 __all__ = ["HOME_ONLY", "NOTED", "Told"]
 
-HOME_ONLY: Final = frozenset({b"skills/changed", b"configWarning", b"deprecationNotice"})
+HOME_ONLY: Final = frozenset({b"configWarning", b"deprecationNotice"})
 """What every worker says by itself; a client hears it from its own worker alone."""
 
 

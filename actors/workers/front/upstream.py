@@ -20,6 +20,7 @@ from messages.value import Json
 from ..errors import WorkerLost
 from .call import Call, UpstreamState
 from .questions import Relay
+from .skill_news import SkillNews
 from .text import (
     ANSWER,
     METHOD,
@@ -39,10 +40,8 @@ __all__ = ["Upstream"]
 _log = logging.getLogger("actors")
 
 _RESOLVED: Final = b"serverRequest/resolved"
-_LOOKED_INTO: Final = frozenset({*NOTED, *HOME_ONLY, _RESOLVED})
-
-_DEATH_NOTICE: Final = 0.5
-"""Seconds between the end of what a worker sends a client and the news that the worker died."""
+_SKILLS: Final = b"skills/changed"
+_LOOKED_INTO: Final = frozenset({*NOTED, *HOME_ONLY, _RESOLVED, _SKILLS})
 
 _CLOSING: Final = 0.5
 
@@ -70,6 +69,7 @@ class Upstream:
     worker: "Worker"
     connection: Connection
     told: Told
+    _news: SkillNews
     _questions: Questions
     _limits: Limits
     is_home: bool = False
@@ -224,13 +224,9 @@ class Upstream:
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             _log.debug("%s is cut off", self.name)
         except (NotAMessage, MessageTooLong) as problem:
-            await self._disbelieve(problem)
+            self._disbelieve(problem)
 
-    async def _disbelieve(self, problem: Exception) -> None:
-        # A worker that was killed in the middle of a message leaves half of it behind.
-        with trio.move_on_after(_DEATH_NOTICE):
-            await self.worker.died.wait()
-            return
+    def _disbelieve(self, problem: Exception) -> None:
         _log.error("%s: the worker says what it should not, and is killed: %s", self.name, problem)
         self.worker.kill()
 
@@ -242,19 +238,20 @@ class Upstream:
                 await self._take_question(line)
             elif method in _LOOKED_INTO:
                 await self._look_into(method, line)
-            elif line.endswith(b"}"):
-                await self.connection.put(line)
             else:
-                raise NotAMessage("half of a notification")
+                await self.connection.put(line)
         elif line.startswith((ANSWER, REFUSAL)):
             await self._take_answer(line)
         else:
             raise NotAMessage("neither a notification nor a question nor an answer")
 
     async def _look_into(self, method: bytes, line: bytes) -> None:
+        if method == _SKILLS:
+            await self._news.take(line)
+            return
         if method in HOME_ONLY:
             # What is odd about the configuration was told by the client's first worker.
-            if self.is_home and (self._greeted or method == b"skills/changed"):
+            if self.is_home and self._greeted:
                 await self.connection.put(line)
             return
         params = params_of(line)

@@ -27,6 +27,7 @@ from actors.server.settings_from_params import OpenParams, core_dynamic_tools, t
 from actors.thread import ThreadClosed, ThreadError
 from actors.tools import DynamicToolInvalid
 from messages.codec import from_json
+from messages.control import Overridden
 from messages.errors import DecodeError
 from messages.events import Event, TurnAborted, TurnComplete
 from messages.ids import ThreadId
@@ -39,7 +40,7 @@ from messages.rpc.thread import (
 )
 from messages.value import Json
 
-__all__ = ["Unmovable", "adopt", "release"]
+__all__ = ["Unmovable", "Unsaved", "adopt", "release"]
 
 _KINDS: Final[Mapping[object, type[OpenParams]]] = {
     "thread/start": ThreadStartParams,
@@ -67,19 +68,30 @@ class Unmovable(Exception):  # noqa: N818 -- a fact about a thread
         return self.problem
 
 
+class Unsaved(Unmovable):
+    """A thread is not released for now, because the disk takes nothing of what was said."""
+
+
 # Adopting ---------------------------------------------------------------------
 
 
-async def adopt(ground: Ground, thread_id: ThreadId, opening: Json) -> None:
+async def adopt(
+    ground: Ground,
+    thread_id: ThreadId,
+    opening: Json,
+    overridden: tuple[Overridden, ...] = (),
+) -> None:
     """
     Go on with a thread that was in a process which has ended; nobody follows it then.
 
     A recorded thread is resumed: a turn that was left open ends (P3).  It has the settings
-    with which it was opened, and over them those of its last turn.  A thread of which
-    nothing was recorded begins again, under the same id.
+    with which it was opened, and over them those of its last turn, and those that were
+    changed since that turn.  A thread of which nothing was recorded begins again, under the
+    same id.
 
     Args:
-        opening: See `messages.control.Adopt`.
+        opening: See `messages.control.Adopt`, as for the next one.
+        overridden: Changes of settings that may not be recorded.
 
     Raises:
         Unmovable: That is not possible.
@@ -92,7 +104,8 @@ async def adopt(ground: Ground, thread_id: ThreadId, opening: Json) -> None:
     try:
         async with ground.opening(thread_id):
             if ground.loaded.find(thread_id) is None:
-                await _adopt(ground, thread_id, params)
+                last = await _adopt(ground, thread_id, params)
+                await _override(ground.loaded.get(thread_id), last, overridden)
     except (RpcFailure, RolloutError, ThreadError, DynamicToolInvalid) as exc:
         raise Unmovable(str(exc)) from exc
 
@@ -110,11 +123,12 @@ def _read_opening(thread_id: ThreadId, opening: Json) -> OpenParams:
         raise Unmovable(f"the request that opened it cannot be read: {exc}") from exc
 
 
-async def _adopt(ground: Ground, thread_id: ThreadId, params: OpenParams) -> None:
+async def _adopt(ground: Ground, thread_id: ThreadId, params: OpenParams) -> TurnContextItem | None:
+    """Load it; return what its last turn ran with, None when it had none."""
     history = await _find_history(ground, thread_id, params)
     if history is None:
         await _begin_again(ground, thread_id, params)
-        return
+        return None
     last = next((i for i in reversed(history.items) if isinstance(i, TurnContextItem)), None)
     config = await _config(ground, params, params.cwd or history.session_cwd)
     facts = await facts_of_rollout(ground, history.path)
@@ -127,6 +141,16 @@ async def _adopt(ground: Ground, thread_id: ThreadId, params: OpenParams) -> Non
         name=new.session_configured.thread_name,
         raw_items=_wants_raw(params),
     )
+    return last
+
+
+async def _override(
+    loaded: LoadedThread, last: TurnContextItem | None, overridden: tuple[Overridden, ...]
+) -> None:
+    """Change settings again, but for those that the last turn had, or came after."""
+    for changed in overridden:
+        if last is None or last.turn_id not in changed.turns:
+            await loaded.thread.submit(changed.op)
 
 
 async def _find_history(
@@ -208,6 +232,7 @@ async def release(ground: Ground, thread_id: ThreadId, *, grace: float) -> None:
         grace: Seconds that the turn has to end by itself; then it is interrupted.
 
     Raises:
+        Unsaved: Who went on with it would not know all that was said.
         Unmovable: It is not here, or nobody could go on with it.
     """
     loaded = ground.loaded.find(thread_id)
@@ -215,12 +240,20 @@ async def release(ground: Ground, thread_id: ThreadId, *, grace: float) -> None:
         raise Unmovable("it is not loaded here")
     if loaded.thread.rollout_path is None:
         raise Unmovable("it is ephemeral: nobody could go on with it")
+    _check_disk(ground)  # or the turn would be interrupted for nothing
     async with ground.opening(thread_id), loaded.starting:
         await _end_turn(loaded, grace)
+        _check_disk(ground)
         await loaded.give_away()
         await ground.supervisor.remove_thread(thread_id)
         # Here it is still found by those who were about to ask for it.
         await loaded.ended.wait()
+
+
+def _check_disk(ground: Ground) -> None:
+    # Of all threads here: what one of them cannot write, the others cannot either.
+    if ground.supervisor.statistics().failing_rollouts:
+        raise Unsaved("a rollout in its worker cannot be written, see the warnings of its threads")
 
 
 async def _end_turn(loaded: LoadedThread, grace: float) -> None:

@@ -35,6 +35,10 @@ _CLEAN_UP: Final = 1.0
 
 _LENGTH_BYTES: Final = 4
 
+_PATIENCE: Final = 30.0
+"""Seconds in which a process that lives has forked, and a worker is ready: both take
+milliseconds when all is loaded, and a second or two before that."""
+
 _PARENT_DIED: Final = "the process that forks workers ended; see the log for its last words"
 
 
@@ -48,20 +52,27 @@ class ForkServer:
     Makes worker processes out of one recipe.
 
     The process behind it starts when a worker is first needed, which takes half a second,
-    and again after it died.  Whoever makes one closes it, and with it all its workers.
+    and again after it died.  One that hangs is left to the workers that it has, and another
+    one starts.  Whoever makes a fork server closes it, and with it all its workers.
 
     Attributes:
         recipe: What each worker serves.
         environ: The environment of workers; that of this process by default.
         world: For the time; the real one by default.
+        patience: Seconds that forking may take, and after it a worker until it is ready.
     """
 
     recipe: ServeRecipe
     environ: Mapping[str, str] = attrs.field(factory=_environ, repr=False, kw_only=True)
     world: World = attrs.field(factory=World.system, repr=False, kw_only=True)
+    patience: float = attrs.field(default=_PATIENCE, kw_only=True)
     _starting: trio.Lock = attrs.field(factory=trio.Lock, init=False)
     _door: DescriptorSocket | None = attrs.field(default=None, init=False)
     _process: trio.Process | None = attrs.field(default=None, init=False)
+    # Those that hung; the end of their door would be the end of their workers.
+    _given_up: list[tuple[DescriptorSocket, trio.Process]] = attrs.field(
+        factory=list[tuple[DescriptorSocket, trio.Process]], init=False
+    )
 
     @property
     def pid(self) -> int | None:
@@ -90,7 +101,7 @@ class ForkServer:
                 watching = trio.CancelScope(shield=True)
                 nursery.start_soon(_watch, worker, process, watching, name=f"worker {number}")
                 try:
-                    await worker.wait_begun()
+                    await self._wait_begun(worker)
                     yield worker
                 except Exception as exc:  # noqa: BLE001 -- raised again below, not in a group
                     failure = exc
@@ -109,9 +120,27 @@ class ForkServer:
     async def _fork(self, number: int, stack: ExitStack) -> tuple[DescriptorSocket, ForkedProcess]:
         with _not_started(number):
             control, life = await self._ask(number, stack)
-            process = await ForkedProcess.of(life)
-        stack.callback(process.close)
-        return control, process
+            asked = self._process
+            with trio.move_on_after(self.patience):
+                process = await ForkedProcess.of(life)
+                stack.callback(process.close)
+                return control, process
+        if self._process is asked:
+            self._give_up()
+        problem = f"has not answered for {self.patience:g} s, and is given up"
+        raise WorkerNotStarted(number, f"the process that forks workers {problem}")
+
+    def _give_up(self) -> None:
+        if self._door is not None and self._process is not None:
+            self._given_up.append((self._door, self._process))
+        self._door = self._process = None
+
+    async def _wait_begun(self, worker: Worker) -> None:
+        with trio.move_on_after(self.patience):
+            await worker.wait_begun()
+            return
+        problem = f"it was not ready within {self.patience:g} s, and is killed"
+        raise WorkerNotStarted(worker.number, problem)
 
     async def _ask(
         self, number: int, stack: ExitStack
@@ -176,24 +205,30 @@ class ForkServer:
         End the process, and kill the workers that are left.
 
         Cancellation:
-            Shielded, for at most two seconds.
+            Shielded, for at most two seconds, and two for each process that hung.
         """
         async with self._starting:
             await self._end()
+            while self._given_up:
+                await _end_process(*self._given_up.pop())
 
     async def _end(self) -> None:
         door, process = self._door, self._process
         self._door = self._process = None
-        if door is not None:
-            door.close()
-        if process is None:
-            return
-        with trio.move_on_after(_CLEAN_UP, shield=True):
-            await process.wait()
-            return
-        process.kill()
-        with trio.move_on_after(_CLEAN_UP, shield=True):
-            await process.wait()
+        await _end_process(door, process)
+
+
+async def _end_process(door: DescriptorSocket | None, process: trio.Process | None) -> None:
+    if door is not None:
+        door.close()
+    if process is None:
+        return
+    with trio.move_on_after(_CLEAN_UP, shield=True):
+        await process.wait()
+        return
+    process.kill()
+    with trio.move_on_after(_CLEAN_UP, shield=True):
+        await process.wait()
 
 
 async def _watch(worker: Worker, process: ForkedProcess, scope: trio.CancelScope) -> None:

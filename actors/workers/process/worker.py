@@ -2,6 +2,7 @@
 
 import logging
 import math
+import signal
 import socket
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -21,6 +22,7 @@ from messages.control import (
     Done,
     Failed,
     Opened,
+    Overridden,
     Ping,
     Pong,
     PoolCommand,
@@ -39,10 +41,11 @@ from messages.errors import DecodeError
 from messages.ids import ThreadId, TurnId
 from messages.value import Json
 
-from ..errors import AdoptFailed, ReleaseFailed, WorkerLost, WorkerNotStarted
+from ..errors import AdoptFailed, NotSavedYet, ReleaseFailed, WorkerLost, WorkerNotStarted
 from .control_link import ControlLink
+from .whole_lines import WholeLines
 
-__all__ = ["Worker", "WorkerProcess", "WorkerThread"]
+__all__ = ["Worker", "WorkerProcess", "WorkerThread", "ending_in_words"]
 
 _log = logging.getLogger("actors")
 
@@ -52,7 +55,8 @@ _MESSAGE_BYTES: Final = 1 << 30
 _LAST_WORDS: Final = 1.0
 """Seconds beyond its grace that a worker may take to end when it was told to stop."""
 
-_NOTHING_SAID: Final = "it ended before it was ready; see the log for its last words"
+_LAST_BREATH: Final = 0.25
+"""Seconds that a process may take to end after it has closed everything."""
 
 _Answer = TypeVar("_Answer", Pong, Done, Reported)
 
@@ -134,7 +138,8 @@ class Worker:
     _last_number: int = attrs.field(default=0, init=False)
     # Set when it is ready, or never will be.
     _begun: trio.Event = attrs.field(factory=trio.Event, init=False)
-    _problem: str | None = attrs.field(default=_NOTHING_SAID, init=False)
+    _ready: bool = attrs.field(default=False, init=False)
+    _problem: str | None = attrs.field(default=None, init=False)
 
     # What it is ------------------------------------------------------------
 
@@ -185,14 +190,17 @@ class Worker:
             raise
         stream = trio.SocketStream(trio.socket.from_stdlib_socket(ours))
         peer = f"worker {self.number} for client {client}"
-        return LineStream.over(SocketBytes(stream), peer, limit_bytes=_MESSAGE_BYTES)
+        return LineStream(peer, SocketBytes(stream), WholeLines(_MESSAGE_BYTES))
 
-    async def adopt(self, thread_id: ThreadId, opening: Json) -> None:
+    async def adopt(
+        self, thread_id: ThreadId, opening: Json, overridden: tuple[Overridden, ...] = ()
+    ) -> None:
         """
         Let it go on with a thread that nobody else has any more.
 
         Args:
-            opening: See `messages.control.Adopt`.
+            opening: See `messages.control.Adopt`, as for the next one.
+            overridden: Changes of settings that may not be recorded.
 
         Raises:
             AdoptFailed: It could not; the thread is not in it.
@@ -202,7 +210,7 @@ class Worker:
             It may adopt the thread all the same.
         """
         number = self._number()
-        message = Adopt(number=number, thread_id=thread_id, opening=opening)
+        message = Adopt(number=number, thread_id=thread_id, opening=opening, overridden=overridden)
         done = await self._ask(message, number, Done)
         if done.problem is not None:
             raise AdoptFailed(self.number, thread_id, done.problem)
@@ -215,6 +223,7 @@ class Worker:
             grace: Seconds that the running turn has to end by itself; then it is interrupted.
 
         Raises:
+            NotSavedYet: It keeps the thread for now, because the disk takes nothing.
             ReleaseFailed: It could not, for example because it does not have the thread.
             WorkerLost: It has died.
 
@@ -225,7 +234,8 @@ class Worker:
         message = Release(number=number, thread_id=thread_id, grace=grace)
         done = await self._ask(message, number, Done)
         if done.problem is not None:
-            raise ReleaseFailed(self.number, thread_id, done.problem)
+            failure = NotSavedYet if done.later else ReleaseFailed
+            raise failure(self.number, thread_id, done.problem)
 
     async def report(self) -> tuple[ThreadReport, ...]:
         """
@@ -303,8 +313,14 @@ class Worker:
             WorkerNotStarted: It never will.
         """
         await self._begun.wait()
-        if self._problem is not None:
-            raise WorkerNotStarted(self.number, self._problem)
+        if not self._ready:
+            raise WorkerNotStarted(self.number, self._problem or await self._last_words())
+
+    async def _last_words(self) -> str:
+        how = "closed its connection"
+        with trio.move_on_after(_LAST_BREATH):
+            how = ending_in_words(await self.wait_gone())
+        return f"it {how} before it was ready; see the log for its last words"
 
     # Telling and hearing --------------------------------------------------------------
 
@@ -333,7 +349,7 @@ class Worker:
     def _heard(self, message: WorkerMessage) -> None:
         match message:
             case Ready():
-                self._problem = None
+                self._ready = True
                 self.started_at = self._now()
                 self.accepting = True
                 self._begun.set()
@@ -382,6 +398,18 @@ class Worker:
         if thread is None:
             raise _Rubbish(f"a turn of thread {thread_id!r}, which it does not have")
         self._threads[thread_id] = attrs.evolve(thread, turn_id=turn_id)
+
+
+def ending_in_words(status: int | None) -> str:
+    """Say how a process ended; see `Worker.wait_gone`."""
+    if status is None:
+        return "has ended"
+    if status >= 0:
+        return f"ended by itself with exit code {status}"
+    try:
+        return f"was killed by {signal.Signals(-status).name}"
+    except ValueError:
+        return f"was killed by signal {-status}"
 
 
 class _Rubbish(Exception):  # noqa: N818 -- as the others

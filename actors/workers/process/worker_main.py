@@ -38,7 +38,7 @@ from messages.control import (
 )
 from messages.ids import ThreadId
 
-from .adoption import Unmovable, adopt, release
+from .adoption import Unmovable, Unsaved, adopt, release
 from .descriptors import DescriptorSocket
 from .own_memory import OwnMemory
 from .pool_link import PoolLink
@@ -177,17 +177,18 @@ class _Serving:
         """Adopt or release a thread, and say how that went."""
         ground, thread_id = self._app.ground, command.thread_id
         problem: str | None = None
+        later = False
         try:
             if isinstance(command, Adopt):
-                await adopt(ground, thread_id, command.opening)
+                await adopt(ground, thread_id, command.opening, command.overridden)
             else:
                 await release(ground, thread_id, grace=command.grace)
         except Unmovable as error:
-            problem = error.problem
+            problem, later = error.problem, isinstance(error, Unsaved)
         except Exception as error:  # noqa: BLE001 -- logged; the other threads go on
             _log.exception("thread %s could not be moved", thread_id)
             problem = f"{type(error).__name__}: {error}"
-        self._link.post(Done(number=command.number, problem=problem))
+        self._link.post(Done(number=command.number, problem=problem, later=later))
 
     def _pong(self, number: int) -> Pong:
         return Pong(

@@ -9,7 +9,7 @@ import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tests.interop.codex_binary import NpmMissingError, install_folder
+from tests.interop.codex_binary import NPM_FLAGS, NpmMissingError, install_folder
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -53,7 +53,7 @@ def install_sdk(folder: Path) -> Path:
         raise NpmMissingError
     place.mkdir(parents=True, exist_ok=True)
     # Without what is optional: the binary of its own Codex, which nobody runs here.
-    flags = ("--no-save", "--no-audit", "--no-fund", "--ignore-scripts", "--omit=optional")
+    flags = (*NPM_FLAGS, "--omit=optional")
     command = (npm, "install", *flags, "--prefix", str(place), f"{SDK_PACKAGE}@{SDK_VERSION}")
     subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
     if (installed := _installed(place, os.environ.get("PATH"))) is None:

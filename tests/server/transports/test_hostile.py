@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import trio
+from trio.testing import MockClock, wait_all_tasks_blocked
 
 from ..rpc_stage import INITIALIZE, answered, echo, overloaded, request
 from .clients import (
@@ -71,30 +72,47 @@ async def test_each_of_ten_thousand_requests_at_once_is_answered_once(
 
 
 async def test_client_that_never_reads_is_closed_and_costs_a_bounded_amount(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, mock_clock: MockClock
 ) -> None:
     """What it makes us say stays within the bounds, and it is gone when patience is over."""
-    async with attacked(tmp_path, patience=0.1, outbound=8) as (server, path), unix(path) as bad:
+    most = 0
+    async with attacked(tmp_path, patience=5, outbound=8) as (server, path), unix(path) as bad:
+
+        async def flood() -> None:
+            nonlocal most
+            with suppress(trio.BrokenResourceError):
+                for number in range(100_000):
+                    await bad.say(echo(number, text="x" * 10_000))
+                    queued = server.connections.statistics().connections
+                    most = max([most, *(connection.outbox.queued for connection in queued)])
+
         await bad.say(INITIALIZE)
-        most = 0
-        with suppress(trio.BrokenResourceError):
-            for number in range(100_000):
-                await bad.say(echo(number, text="x" * 10_000))
-                most = max(
-                    [most, *(c.outbox.queued for c in server.connections.statistics().connections)]
-                )
-        assert most <= 8
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(flood)
+            await wait_all_tasks_blocked()
+            mock_clock.jump(4.9)
+            await wait_all_tasks_blocked()
+            assert len(server.connections) == 2
+            mock_clock.jump(0.2)
+        mock_clock.rate = 1
         await until(lambda: len(server.connections) == 1)
-    assert "took nothing for 0.1 s" in caplog.text
+    assert 0 < most <= 8
+    assert "took nothing for 5 s" in caplog.text
 
 
 async def test_client_that_never_reads_its_pongs_holds_up_itself(tmp_path: Path) -> None:
     """The pongs wait in its own socket, and its pings in theirs."""
     async with serving() as server, tcp(server) as bad:
         await shake_hands(bad)
-        with trio.move_on_after(0.1):
+
+        async def ping() -> None:
             while True:
                 await bad.send_all(frame(b"x" * 125, 9) * 500)
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(ping)
+            await wait_all_tasks_blocked(0.01)
+            nursery.cancel_scope.cancel()
         async with tcp(server) as good:
             await shake_hands(good)
             await good.send_all(frame(b"hi", 9))

@@ -19,6 +19,7 @@ import trio
 import trio.lowlevel
 from trio.testing import MockClock, wait_all_tasks_blocked
 
+from actors.server.transports import stdio
 from actors.server.transports.os_pipe import OsPipe
 from actors.server.transports.stdio import serve_stdio
 
@@ -62,6 +63,13 @@ class Ends:
             os.close(fd)
 
 
+@pytest.fixture(params=["without OS threads", "with OS threads"])
+def either_way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Serve pipes as such, and as files and terminals are served."""
+    if request.param == "with OS threads":
+        monkeypatch.setattr(stdio, "open_own_descriptors", lambda *_: None)
+
+
 @contextmanager
 def pipes() -> Iterator[tuple[int, int, int, int]]:
     fds = (*os.pipe(), *os.pipe())
@@ -90,6 +98,7 @@ async def at_pipes(**limits: Any) -> AsyncGenerator[Ends]:
             nursery.cancel_scope.cancel()
 
 
+@pytest.mark.usefixtures("either_way")
 async def test_client_asks_and_is_answered_and_the_end_of_input_ends_it() -> None:
     """At once when nothing runs."""
     text = "ä" * 500_000
@@ -105,6 +114,7 @@ async def test_client_asks_and_is_answered_and_the_end_of_input_ends_it() -> Non
         assert ends.handler.log[-1] == "disconnected 0"
 
 
+@pytest.mark.usefixtures("either_way")
 async def test_what_was_asked_before_the_end_of_input_is_answered() -> None:
     """As when a file is piped into it."""
     async with at_pipes() as ends:
@@ -115,6 +125,7 @@ async def test_what_was_asked_before_the_end_of_input_is_answered() -> None:
         assert [await ends.hear() for _ in range(3)] == [WELCOME, answered(1), answered(2)]
 
 
+@pytest.mark.usefixtures("either_way")
 async def test_broken_pipe_ends_it_quietly(caplog: pytest.LogCaptureFixture) -> None:
     """Though the input goes on."""
     async with at_pipes() as ends:
@@ -127,6 +138,7 @@ async def test_broken_pipe_ends_it_quietly(caplog: pytest.LogCaptureFixture) -> 
     assert not [record for record in caplog.records if record.levelname in {"WARNING", "ERROR"}]
 
 
+@pytest.mark.usefixtures("either_way")
 async def test_descriptors_stay_as_they_were() -> None:
     """Blocking, because the shell may have the same; and open."""
     async with at_pipes() as ends:
@@ -142,17 +154,24 @@ async def test_descriptors_stay_as_they_were() -> None:
         os.fstat(ends.server_out)
 
 
+@pytest.mark.usefixtures("either_way")
 async def test_cancelled_server_leaves_the_input_to_others() -> None:
     """No OS thread of ours waits for it any more."""
     with pipes() as (server_in, say_to, _, server_out):
-        with trio.move_on_after(0.02):
-            await serve_stdio(stage_connections(), server_in, server_out)
-        os.write(say_to, b"for somebody else")
-        await trio.sleep(0.02)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(serve_stdio, stage_connections(), server_in, server_out)
+            await wait_all_tasks_blocked()
+            nursery.cancel_scope.cancel()
+        for words in (b"for somebody else", b"and this, too"):
+            os.write(say_to, words)
+            with trio.fail_after(20):
+                read = await trio.to_thread.run_sync(
+                    os.read, server_in, 100, abandon_on_cancel=True
+                )
+            assert read == words
 
-        assert os.read(server_in, 100) == b"for somebody else"
 
-
+@pytest.mark.usefixtures("either_way")
 async def test_client_that_takes_nothing_is_closed_when_patience_is_over() -> None:
     """The OS thread that writes to it ends, too."""
     text = "x" * 20_000

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import trio
+from trio.testing import wait_all_tasks_blocked
 
 from actors.server.rpc_errors import AddressInUse, ListenError
 from actors.server.transports import unix as unix_module
@@ -56,7 +57,7 @@ async def test_client_may_talk_websocket(path: Path) -> None:
     token = Token("x" * 16)
     async with serving(f"unix://{path}", token), await trio.open_unix_socket(path) as stream:
         await stream.send_all(b"GE")
-        await trio.sleep(0.01)
+        await wait_all_tasks_blocked()
         await stream.send_all(get("/readyz")[2:])
         assert (await read_until(stream, lambda _: False)).startswith(b"HTTP/1.1 200 ")
         async with await trio.open_unix_socket(path) as second:

@@ -5,7 +5,7 @@ from http import HTTPStatus
 
 import pytest
 import trio
-from trio.testing import wait_all_tasks_blocked
+from trio.testing import MockClock, wait_all_tasks_blocked
 
 from actors.server.transports.bearer import Token
 from actors.server.transports.upgrade import Head, judge
@@ -135,26 +135,29 @@ async def test_request_may_come_a_byte_at_a_time() -> None:
         assert answer.startswith(b"HTTP/1.1 101 ")
 
 
-async def test_request_that_takes_too_long_is_closed_without_an_answer() -> None:
+async def test_request_that_takes_too_long_is_closed_without_an_answer(
+    mock_clock: MockClock,
+) -> None:
     """However busily its head goes on; others are let in meanwhile."""
-    async with serving(upgrade_patience=0.1) as server, tcp(server) as slow:
+    async with serving(upgrade_patience=5) as server, tcp(server) as slow:
         await slow.send_all(b"GET / HTTP/1.1\r\n")
+        closed = trio.Event()
+
+        async def read() -> None:
+            with suppress(trio.BrokenResourceError):  # reset, because we went on
+                assert await slow.receive_some() == b""
+            closed.set()
+
         async with trio.open_nursery() as nursery:
-
-            async def drip() -> None:
-                with suppress(trio.BrokenResourceError):
-                    while True:
-                        await slow.send_all(b"a: b\r\n")
-                        await trio.sleep(0.01)
-
-            async def read() -> None:
-                with suppress(trio.BrokenResourceError):  # reset, because we went on
-                    assert await slow.receive_some() == b""
-                nursery.cancel_scope.cancel()
-
             nursery.start_soon(read)
-            nursery.start_soon(drip)
+            for _ in range(4):
+                await slow.send_all(b"a: b\r\n")
+                await wait_all_tasks_blocked(0.01)
+                mock_clock.jump(1.2)
             assert await http_status(server, get("/readyz")) == 200
+            assert not closed.is_set()
+            mock_clock.jump(0.3)
+            await closed.wait()
 
 
 async def test_requests_beyond_the_bound_are_closed_and_places_get_free_again() -> None:

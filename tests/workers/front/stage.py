@@ -16,14 +16,15 @@ from actors.server.rpc_limits import Limits
 from actors.server.transports.lines import LineStream, SocketBytes
 from actors.server.transports.message_stream import MessageStream
 from actors.testing import ManualModel, open_test_supervisor
-from actors.workers.errors import AdoptFailed, ReleaseFailed, WorkerLost
+from actors.workers.errors import AdoptFailed, NotSavedYet, ReleaseFailed, WorkerLost
 from actors.workers.front.front import Front, open_front
 from actors.workers.front.roster import Entry
 from actors.workers.front.roster_states import State
 from actors.workers.process.adoption import Unmovable, adopt, release
+from actors.workers.process.whole_lines import WholeLines
 from actors.workers.process.worker import WorkerThread
 from actors.workers.quarantine import Quarantine
-from messages.control import Closed, Opened, TurnEnded, TurnStarted, WorkerEvent
+from messages.control import Closed, Opened, Overridden, TurnEnded, TurnStarted, WorkerEvent
 from messages.ids import ThreadId
 from messages.settings import SourceKind
 from messages.value import Json
@@ -59,6 +60,7 @@ class RoomWorker:
     may_connect: trio.Event = attrs.field(factory=trio.Event)
     adopting: trio.Event = attrs.field(factory=trio.Event)
     problem: str | None = None
+    unsaved: bool = False
     clients: list[socket.socket] = attrs.field(factory=list)
 
     def __attrs_post_init__(self) -> None:
@@ -111,21 +113,25 @@ class RoomWorker:
         served = LineStream.over(stream, f"client {client}", limit_bytes=_LIMIT)
         self.nursery.start_soon(self.app.connections.serve, served)
         own = SocketBytes(trio.SocketStream(trio.socket.from_stdlib_socket(ours)))
-        return LineStream.over(own, f"worker {self.number}", limit_bytes=_LIMIT)
+        return LineStream(f"worker {self.number}", own, WholeLines(_LIMIT))
 
-    async def adopt(self, thread_id: ThreadId, opening: Json) -> None:
+    async def adopt(
+        self, thread_id: ThreadId, opening: Json, overridden: tuple[Overridden, ...] = ()
+    ) -> None:
         self.adopted.append((thread_id, opening))
         self.adopting.set()
         await self._unless_dead(self.may_adopt.wait)
         try:
             if self.problem is not None:
                 raise Unmovable(self.problem)
-            await self._unless_dead(adopt, self.app.ground, thread_id, opening)
+            await self._unless_dead(adopt, self.app.ground, thread_id, opening, overridden)
         except Unmovable as problem:
             raise AdoptFailed(self.number, thread_id, str(problem)) from None
 
     async def release(self, thread_id: ThreadId, *, grace: float) -> None:
         self.released.append(thread_id)
+        if self.unsaved:
+            raise NotSavedYet(self.number, thread_id, "the disk is full")
 
         async def let_go() -> None:
             await release(self.app.ground, thread_id, grace=grace)

@@ -8,7 +8,7 @@ import trio
 import trio.testing
 
 from actors.rollout import tail
-from actors.workers.front import requests
+from actors.workers.front import failover, requests
 from actors.workers.front.recorded_end import read_end
 from actors.workers.front.roster_states import State
 from actors.workers.quarantine import Quarantine
@@ -93,6 +93,37 @@ async def test_an_idle_thread_goes_on_and_its_followers_with_it(tmp_path: Path) 
         told = _told(other, since, thread)
         assert told[0] == "warning"
         assert told.count("turn/started") == told.count("turn/completed") == 1
+
+
+@pytest.mark.parametrize("dies", [True, False])
+async def test_settings_that_no_turn_has_recorded_are_not_lost(tmp_path: Path, dies: bool) -> None:
+    """Neither when the worker dies nor when it gives the thread away, nor twice."""
+    async with open_stage(tmp_path, workers=3) as stage:
+        client = await stage.connect(treadleEvents=True)
+        thread = await client.start_thread()
+        turn = await client.ask(
+            "treadle/submit",
+            threadId=thread,
+            op={"type": "user_input", "items": [{"type": "text", "text": "hello"}]},
+        )
+        (await stage.worker_of(thread).model.next_request()).say("HELLO").complete(100)
+        await client.notified("codex/event/task_complete", id=turn["submissionId"])
+        for op in ({"model": "other"}, {"cwd": "/"}):
+            op = {"type": "override_turn_context", **op}
+            await client.ask("treadle/submit", threadId=thread, op=op)
+        for _ in range(2):
+            worker = stage.worker_of(thread)
+            if dies:
+                worker.kill()
+                await stage.until(lambda: stage.entry(thread).worker is not worker)  # noqa: B023
+            else:
+                await stage.front.move_away(worker, grace=1)  # type: ignore[arg-type]
+            await stage.settled(thread)
+            await trio.testing.wait_all_tasks_blocked(0.01)
+        supervisor = stage.worker_of(thread).app.ground.supervisor
+        settings = supervisor.get_thread(ThreadId(thread)).config_snapshot
+
+        assert (settings.model, settings.cwd) == ("other", "/")
 
 
 async def test_a_thread_of_which_nothing_is_recorded_begins_again(tmp_path: Path) -> None:
@@ -599,6 +630,35 @@ async def test_a_thread_that_is_being_opened_moves_as_well(tmp_path: Path) -> No
             thread = (await client.answer_to(started))["thread"]["id"]
         assert await stage.settled(thread) is stage.workers[1]
         await stage.simple_turn(client, thread)
+
+
+async def test_a_worker_keeps_a_thread_until_it_is_saved(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What the disk does not take is only in that worker; the thread is used there meanwhile."""
+    monkeypatch.setattr(failover, "_UNSAVED", 0.01)
+    async with open_stage(tmp_path) as stage, trio.open_nursery() as nursery:
+        client = await stage.connect()
+        thread = await client.start_thread()
+        worker = stage.worker_of(thread)
+        worker.unsaved = True
+        moved = trio.Event()
+
+        async def move_away() -> None:
+            await stage.front.move_away(worker, grace=1)  # type: ignore[arg-type]
+            moved.set()
+
+        nursery.start_soon(move_away)
+        await stage.until(lambda: len(worker.released) > 2)
+        await stage.simple_turn(client, thread)
+        assert stage.worker_of(thread) is worker
+        assert not moved.is_set()
+        worker.unsaved = False
+        await moved.wait()
+
+        assert await stage.settled(thread) is stage.workers[1]
+    [told] = [record for record in caplog.records if "are not saved" in record.getMessage()]
+    assert told.levelname == "WARNING"
 
 
 async def test_what_cannot_be_moved_stays(tmp_path: Path) -> None:

@@ -7,7 +7,8 @@ import pytest
 import trio
 import trio.testing
 
-from actors.server.rpc_handler import ClientRequest
+from actors.server.rpc_connection import ClientRequest
+from actors.workers.front import skill_news
 from actors.workers.front.roster_states import State
 from messages.ids import ThreadId
 from messages.rpc.notifications import (
@@ -263,7 +264,6 @@ async def test_what_every_worker_says_by_itself_is_heard_once(tmp_path: Path) ->
     async with open_stage(tmp_path, workers=3) as stage:
         client = await stage.connect()
         for worker in stage.workers:
-            worker.app.ground.broadcast(SkillsChangedNotification())
             worker.app.ground.broadcast(ConfigWarningNotification(summary="odd"))
         await client.ask("model/list")
         for worker in stage.workers:
@@ -271,9 +271,46 @@ async def test_what_every_worker_says_by_itself_is_heard_once(tmp_path: Path) ->
         for number in "123":
             await client.notified("warning", message=number)
 
-        methods = client.methods()
-        assert methods.count("skills/changed") == 1
-        assert methods.count("configWarning") == 1
+        assert client.methods().count("configWarning") == 1
+
+
+@pytest.mark.slow
+async def test_a_change_of_skills_is_heard_whichever_worker_says_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At once, and what others say after it as one; none of it is lost."""
+    monkeypatch.setattr(skill_news, "_PERIOD", 0.4)
+    async with open_stage(tmp_path, workers=3) as stage:
+        client = await stage.connect()
+        [other, *_] = [worker for worker in stage.workers if worker.number != 1]
+        other.app.ground.broadcast(SkillsChangedNotification())
+        await client.notified("skills/changed")
+        since = client.position
+        for worker in stage.workers:
+            worker.app.ground.broadcast(SkillsChangedNotification())
+            worker.app.ground.broadcast(WarningNotification(message=str(worker.number)))
+        for number in "123":
+            await client.notified("warning", message=number)
+        assert "skills/changed" not in client.methods(since)
+        await client.notified("skills/changed", since=since)
+        await client.ask("model/list")
+
+        assert client.methods(since).count("skills/changed") == 1
+
+
+async def test_a_switched_skill_is_heard_of_by_clients_of_all_workers(tmp_path: Path) -> None:
+    """Only the worker that was asked says so."""
+    async with open_stage(tmp_path) as stage:
+        folder = stage.home / "skills" / "greet"
+        folder.mkdir(parents=True)
+        (folder / "SKILL.md").write_text("---\nname: greet\ndescription: says hello\n---\n")
+        first, second = await stage.connect(), await stage.connect()
+        homes = [client.home for client in stage.front.statistics().clients]
+        await first.ask("skills/config/write", path=str(folder / "SKILL.md"), enabled=False)
+        for client in (first, second):
+            await client.notified("skills/changed")
+
+        assert len(set(homes)) == 2
 
 
 async def test_nothing_new_is_taken_when_the_pool_ends(tmp_path: Path) -> None:

@@ -12,7 +12,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from actors.workers.front.roster import Entry, Roster
 from actors.workers.front.roster_states import MOVES, SETTLED, Move, State, after
-from messages.ids import ThreadId
+from messages.ids import ThreadId, TurnId
+from messages.ops import OverrideTurnContext
 
 OPENING = {"method": "thread/start", "params": {"cwd": "/x", "history": [1], "excludeTurns": True}}
 
@@ -78,6 +79,56 @@ def test_an_answer_that_comes_after_the_end_of_its_thread_opens_nothing() -> Non
     assert roster.answered(worker, A, OPENING) is None  # type: ignore[arg-type]
     assert len(roster) == 0
     assert roster.opened(worker, A, None, ephemeral=False) is not None  # type: ignore[arg-type]
+
+
+def test_a_thread_that_is_closed_while_it_is_resumed_stays_with_its_worker() -> None:
+    """The next request for it must go there as well, or two workers would have it."""
+    roster, worker, other = Roster(), Peer(1), Peer(2)
+    first = {"method": "thread/start", "params": {"model": "old"}}
+    again = {"method": "thread/resume", "params": {"model": "new"}}
+    opened = roster.answered(worker, A, first)  # type: ignore[arg-type]
+    assert opened is not None
+    opened.followers["client"] = None
+    with roster.opening(worker, A, again):  # type: ignore[arg-type]
+        roster.closed(worker, A)  # type: ignore[arg-type]
+
+        assert roster.find(A) is opened
+        assert (opened.state, opened.worker) == (State.RESERVED, worker)
+        assert opened.followers == {}
+        assert roster.opened(other, A, None, ephemeral=False) is None  # type: ignore[arg-type]
+
+        roster.opened(worker, A, None, ephemeral=False)  # type: ignore[arg-type]
+
+    assert opened.state is State.LOADED
+    assert opened.opening == again
+
+
+def test_a_thread_that_is_closed_behind_the_answer_of_a_resume_is_gone() -> None:
+    """The request was there before the end, and loaded nothing after it."""
+    roster, worker = Roster(), Peer(1)
+    roster.answered(worker, A, OPENING)  # type: ignore[arg-type]
+    with roster.opening(worker, A, OPENING):  # type: ignore[arg-type]
+        roster.closed(worker, A)  # type: ignore[arg-type]
+        assert roster.answered(worker, A, OPENING) is None  # type: ignore[arg-type]
+
+    assert len(roster) == 0
+
+
+def test_settings_are_remembered_until_many_turns_have_begun() -> None:
+    """One of so many has recorded them; what was changed last is remembered longest."""
+    entry = Entry(A)
+    for number in range(40):
+        entry.override(OverrideTurnContext(model=str(number)))
+    assert [changed.op.model for changed in entry.overridden] == [str(n) for n in range(8, 40)]
+    entry.begin_turn(TurnId("first"))
+    entry.override(OverrideTurnContext(model="last"))
+    for number in range(31):
+        entry.begin_turn(TurnId(str(number)))
+
+    [changed] = entry.overridden
+    assert changed.op.model == "last"
+    assert changed.turns == tuple(str(n) for n in range(31))
+    assert entry.turn_id == "30"
 
 
 def test_a_second_worker_is_not_believed_about_a_thread_that_another_has() -> None:

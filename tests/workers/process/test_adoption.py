@@ -6,13 +6,15 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 import trio
 
 from actors.runtime import World
-from actors.workers.process.adoption import Unmovable, adopt, release
-from messages.control import Closed, Opened, TurnEnded, TurnStarted, WorkerEvent
+from actors.workers.process.adoption import Unmovable, Unsaved, adopt, release
+from messages.control import Closed, Opened, Overridden, TurnEnded, TurnStarted, WorkerEvent
 from messages.ids import ThreadId, TurnId
+from messages.ops import OverrideTurnContext
 from tests.server.app_stage import Client, Stage, open_app
 
 OPEN: dict[str, Any] = {"approvalPolicy": "never", "sandbox": "danger-full-access"}
@@ -75,6 +77,30 @@ async def test_a_recorded_thread_has_its_last_settings(tmp_path: Path) -> None:
     assert after == before
     assert after.effort == "high"
     assert loaded.followers == ()
+
+
+@pytest.mark.parametrize("recorded", [True, False])
+async def test_settings_that_were_changed_between_turns_are_kept(
+    tmp_path: Path, recorded: bool
+) -> None:
+    """Unless the thread's last turn had them, or had others given to it later."""
+    async with open_app(tmp_path) as stage:
+        client = await stage.connect()
+        thread_id = await start(client, model="gpt-5")
+        turn_id = TurnId(await client.start_turn(thread_id, model="gpt-5-codex"))
+        (await stage.model.next_request()).say("yes").complete(100)
+        await client.completed(turn_id)
+        op = OverrideTurnContext(model="gpt-5.1", effort=None)
+        since = (turn_id,) if recorded else (TurnId("a compaction"),)
+        changed = (Overridden(op=op, turns=since), Overridden(op=OverrideTurnContext(cwd="/")))
+        async with open_next(stage, tmp_path) as following:
+            await adopt(following.app.ground, thread_id, opening(**OPEN), changed)
+            thread = following.supervisor.get_thread(thread_id)
+            await trio.testing.wait_all_tasks_blocked()
+            after = thread.config_snapshot
+
+    assert after.model == ("gpt-5-codex" if recorded else "gpt-5.1")
+    assert after.cwd == "/"
 
 
 async def test_an_open_turn_ends_when_its_thread_is_adopted(tmp_path: Path) -> None:
@@ -215,6 +241,7 @@ async def test_a_released_thread_is_free_and_nobody_hears_of_it(tmp_path: Path) 
         client, other = await stage.connect(), await stage.connect()
         thread_id = await start(client)
         await stage.simple_turn(client, thread_id)
+        await trio.testing.wait_all_tasks_blocked()  # both heard how it ended
         said: list[WorkerEvent] = []
         stage.app.loaded.on_event = said.append
         positions = client.position, other.position
@@ -266,6 +293,35 @@ async def test_a_turn_that_outlasts_its_grace_is_interrupted(tmp_path: Path) -> 
 
     assert completed["status"] == "interrupted"
     assert "thread/closed" not in client.methods(since)
+
+
+async def test_a_thread_stays_while_the_disk_takes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it said last is only here; and its turn goes on, because nothing is gained."""
+    async with open_app(tmp_path) as stage:
+        client = await stage.connect()
+        thread_id = await start(client)
+        turn_id = await client.start_turn(thread_id)
+        response = await stage.model.next_request()
+        failing = [1]
+        statistics = stage.supervisor.statistics
+        monkeypatch.setattr(
+            type(stage.supervisor),
+            "statistics",
+            lambda _: attrs.evolve(statistics(), failing_rollouts=failing[0]),
+        )
+        with pytest.raises(Unsaved, match="a rollout in its worker cannot be written"):
+            await release(stage.app.ground, thread_id, grace=0.0)
+        assert stage.supervisor.get_thread(thread_id).snapshot().turn_id == turn_id
+        since = client.position
+        response.say("yes").complete(100)
+        completed = await client.completed(turn_id, since=since)
+        failing[0] = 0
+        await release(stage.app.ground, thread_id, grace=0.0)
+
+    assert completed["status"] == "completed"
+    assert stage.app.loaded.find(thread_id) is None
 
 
 async def test_an_ephemeral_thread_is_not_released(tmp_path: Path) -> None:

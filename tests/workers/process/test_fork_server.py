@@ -182,6 +182,59 @@ async def test_workers_die_with_the_process_that_forks(tmp_path: Path) -> None:
     assert forks.pid is None
 
 
+async def test_a_process_that_forks_and_hangs_is_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its workers go on, and the next one comes from another process; none is left in the end."""
+    async with open_forks(tmp_path) as forks, forks.open_worker(1) as worker:
+        hanging = forks.pid
+        assert hanging is not None
+        os.kill(hanging, signal.SIGSTOP)
+        monkeypatch.setattr(forks, "patience", 0.1)
+        with pytest.raises(WorkerNotStarted, match=r"has not answered for 0.1 s, and is given up"):
+            async with forks.open_worker(2):
+                raise AssertionError
+        monkeypatch.setattr(forks, "patience", 10.0)
+        async with forks.open_worker(3) as next_worker:
+            alive = await worker.ping(), await next_worker.ping()
+        other = forks.pid
+        await forks.close()
+
+    assert [pong.threads for pong in alive] == [0, 0]
+    assert other not in {None, hanging}
+    assert not is_alive(hanging)
+
+
+_STOPPING = """
+import os, signal, sys
+
+def stop():
+    if os.path.exists(os.environ["STOP_WORKERS"]):
+        os.kill(os.getpid(), signal.SIGSTOP)
+
+if any("fork_server" in word for word in sys.orig_argv):
+    os.register_at_fork(after_in_child=stop)
+"""
+
+
+async def test_a_worker_that_is_never_ready_is_killed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such as one that waits for a file of a machine that does not answer."""
+    (tmp_path / "sitecustomize.py").write_text(_STOPPING)
+    stops = tmp_path / "stop"
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setenv("STOP_WORKERS", str(stops))
+    async with open_forks(tmp_path) as forks:
+        async with forks.open_worker(1):
+            pass
+        stops.touch()
+        monkeypatch.setattr(forks, "patience", 0.5)
+        with pytest.raises(WorkerNotStarted, match=r"not ready within 0.5 s, and is killed"):
+            async with forks.open_worker(2):
+                raise AssertionError
+
+
 async def test_a_worker_says_why_it_cannot_begin(tmp_path: Path) -> None:
     """The text is the configuration's own; when it is mended, the next worker comes up."""
     config = tmp_path / "home" / "config.toml"

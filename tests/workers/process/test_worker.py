@@ -13,7 +13,14 @@ import attrs
 import pytest
 import trio
 
-from actors.workers.errors import AdoptFailed, ReleaseFailed, WorkerLost, WorkerNotStarted
+from actors.server.transports.message_stream import Farewell
+from actors.workers.errors import (
+    AdoptFailed,
+    NotSavedYet,
+    ReleaseFailed,
+    WorkerLost,
+    WorkerNotStarted,
+)
 from actors.workers.process.control_link import ControlLink
 from actors.workers.process.descriptors import DescriptorSocket
 from actors.workers.process.pool_link import PoolLink
@@ -186,6 +193,19 @@ async def test_problems_of_threads_are_errors_with_their_words() -> None:
         stage.link.post(Done(number=2, problem="it is busy"))
 
 
+async def test_a_thread_that_must_stay_for_now_is_told_apart() -> None:
+    """Asking again later may help."""
+    async with open_stage() as stage, trio.open_nursery() as nursery:
+
+        async def release() -> None:
+            with pytest.raises(NotSavedYet, match="the disk is full"):
+                await stage.worker.release(A, grace=2.5)
+
+        nursery.start_soon(release)
+        assert await stage.next_command() == Release(number=1, thread_id=A, grace=2.5)
+        stage.link.post(Done(number=1, problem="the disk is full", later=True))
+
+
 async def test_a_client_gets_a_socket_of_its_own() -> None:
     """What one side sends, the other one receives; the worker's end closes when it is killed."""
     async with open_stage() as stage:
@@ -208,6 +228,26 @@ async def test_a_client_gets_a_socket_of_its_own() -> None:
 
     assert first == [b'{"method":"a"}', b'{"method":"b"}', None]
     assert stage.link.take_client() is None
+
+
+@pytest.mark.parametrize("half", [b'{"id":1}', b'{"method":"x","params":{"a":{}}'])
+async def test_a_message_without_its_end_is_none(half: bytes) -> None:
+    """The worker died while it wrote it; what came before it is heard."""
+    async with open_stage() as stage, trio.open_nursery() as nursery:
+
+        async def connect() -> None:
+            stream = await stage.worker.connect(5)
+            assert await stream.receive() == b'{"id":0}'
+            with pytest.raises(trio.BrokenResourceError):
+                await stream.receive()
+            await stream.aclose(Farewell())
+
+        nursery.start_soon(connect)
+        assert await stage.next_command() == Connect(client=5)
+        theirs = stage.link.take_client()
+        assert theirs is not None
+        with theirs:
+            theirs.sendall(b'{"id":0}\n' + half)
 
 
 async def test_death_is_heard_behind_the_last_words() -> None:
@@ -265,10 +305,11 @@ async def test_a_worker_that_cannot_begin_says_why() -> None:
         stage.link.post(Failed(problem="no home"))
         with pytest.raises(WorkerNotStarted, match="no home"):
             await stage.worker.wait_begun()
-    async with open_stage(ready=False) as stage:
-        stage.process.end(1)
-        with pytest.raises(WorkerNotStarted, match="ended before it was ready"):
-            await stage.worker.wait_begun()
+    for status, how in ((1, "ended by itself with exit code 1"), (-9, "was killed by SIGKILL")):
+        async with open_stage(ready=False) as stage:
+            stage.process.end(status)
+            with pytest.raises(WorkerNotStarted, match=f"it {how} before it was ready"):
+                await stage.worker.wait_begun()
 
 
 async def test_stop_gives_time_and_then_kills(autojump_clock: trio.testing.MockClock) -> None:
