@@ -42,5 +42,7 @@ def collector_paused() -> Generator[None, None, None]:
             if not _pauses and _was_enabled:
                 # Not by `gc.freeze` and `gc.unfreeze`, which would be free of cost: what the
                 # program has frozen itself must stay so, and to ask for that takes longer.
-                gc.collect(_MIDDLE)
-                gc.enable()
+                try:
+                    gc.collect(_MIDDLE)
+                finally:
+                    gc.enable()

@@ -63,7 +63,8 @@ async def test_lease_gives_the_same_tuple_as_long_as_nothing_changes(hold) -> No
 async def test_slow_server_delays_nobody_beyond_the_patience(pool: McpPool, hold) -> None:
     """The others' tools are there; the slow one's come when they come."""
     async with hold(fast=plain(), slow=plain("mute", startup_timeout=20)) as held:
-        held.lease._deadline = trio.current_time() + 0.4
+        await held.told.wait_states("fast", 2)
+        held.lease._deadline = trio.current_time() + 0.1
 
         await held.lease.wait_ready()
 
