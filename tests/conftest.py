@@ -1,6 +1,7 @@
 """What holds for every test: it leaves nothing behind, and a long one waits to be asked for."""
 
 import os
+import signal
 from collections.abc import Iterator
 from typing import Final
 
@@ -12,6 +13,13 @@ from tests import leaks
 SOAK: Final = "TREADLE_SOAK"
 
 leaks.mark_children()
+
+# Who is started in the background of a script, or by nohup, ignores them, and so would
+# all that the tests start and interrupt.
+for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
+    if signal.getsignal(number) is signal.SIG_IGN:
+        usual = signal.default_int_handler if number is signal.SIGINT else signal.SIG_DFL
+        signal.signal(number, usual)
 
 # The machine may be busy: how long an example takes says nothing about what it shows.
 settings.register_profile("house", deadline=None, suppress_health_check=[HealthCheck.too_slow])
