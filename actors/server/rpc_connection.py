@@ -365,7 +365,9 @@ class Connection:
     # Requests ------------------------------------------------------------------
 
     async def _take_request(self, asked: Request) -> None:
-        request = RequestOf(id=asked.id, method=asked.method, params=None, connection=self)
+        request: ClientRequest = RequestOf(
+            id=asked.id, method=asked.method, params=None, connection=self
+        )
         try:
             request.params = self._handler.read(asked.method, asked.params)
             if asked.method == "initialize":
