@@ -5,6 +5,7 @@ The rest of the house records through a `Recorder` of the process's one
 `Journal`, and reads with `load_rollout` and `reconstruct`.
 """
 
+from .aside import read_aside
 from .collector import collector_paused
 from .errors import (
     EmptyRollout,
@@ -60,7 +61,13 @@ from .lookup import (
 )
 from .notes import ThreadNote, ThreadNotes
 from .policy import PersistMode, persisted
-from .reader import DamagedLine, LoadedRollout, load_rollout, load_rollout_async
+from .reader import (
+    DamagedLine,
+    LoadedRollout,
+    load_appended,
+    load_rollout,
+    load_rollout_async,
+)
 from .reconstruction import (
     SUMMARY_PREFIX,
     build_compacted_history,
@@ -70,8 +77,10 @@ from .reconstruction import (
     is_summary,
     missing_turn_ends,
     reconstruct,
+    replayed,
 )
 from .recorded import RecordedItems, chosen
+from .recorded_events import RecordedEvents
 from .recorder import BUFFER_LIMIT_BYTES, OnTrouble, Recorder, WriteTrouble
 from .tail import read_last_items
 from .truncation import (
@@ -105,6 +114,7 @@ __all__ = [
     "OnTrouble",
     "Patience",
     "PersistMode",
+    "RecordedEvents",
     "RecordedItems",
     "Recorder",
     "ResumedHistory",
@@ -142,6 +152,7 @@ __all__ = [
     "is_user_message",
     "latest_thread_path",
     "list_threads",
+    "load_appended",
     "load_rollout",
     "load_rollout_async",
     "missing_turn_ends",
@@ -153,9 +164,11 @@ __all__ = [
     "parse_time",
     "parse_turn_item",
     "persisted",
+    "read_aside",
     "read_last_items",
     "read_threads",
     "reconstruct",
+    "replayed",
     "scaled",
     "search_in_words",
     "sessions_folder",

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TypeAlias, get_args
+from typing import TypeAlias
 
 import attrs
 
@@ -11,13 +11,12 @@ from messages.ids import ThreadId
 from messages.rollout import BaseInstructions, RolloutItem, SessionMeta, TurnContextItem
 from messages.settings import DynamicToolSpec
 
-from .collector import collector_paused
 from .reader import LoadedRollout
 from .recorded import chosen, chosen_backwards
+from .recorded_events import RecordedEvents
 
 __all__ = ["ForkedHistory", "InitialHistory", "NewHistory", "ResumedHistory"]
 
-_EVENT_CLASSES = frozenset(get_args(EventMsg))
 _META = frozenset({SessionMeta})
 
 
@@ -38,10 +37,9 @@ class _History:
         return next((meta.cwd for meta in self._metas()), None)
 
     @property
-    def event_msgs(self) -> tuple[EventMsg, ...] | None:
+    def event_msgs(self) -> Sequence[EventMsg] | None:
         """All recorded events, those of turns rolled back later included."""
-        with collector_paused():
-            return tuple([event for _, event in chosen(self.items, _EVENT_CLASSES)])
+        return RecordedEvents(self.items)
 
     @property
     def base_instructions(self) -> BaseInstructions | None:

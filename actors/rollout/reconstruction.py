@@ -39,6 +39,7 @@ __all__ = [
     "is_summary",
     "missing_turn_ends",
     "reconstruct",
+    "replayed",
 ]
 
 RECORDING_SLACK = 1.2
@@ -99,7 +100,7 @@ def _kept(item: ResponseItem, limit: TruncationPolicy) -> ResponseItem | None:
 
 
 def reconstruct(
-    items: Iterable[RolloutItem],
+    items: Sequence[RolloutItem],
     *,
     initial_context: Sequence[ResponseItem],
     policy: TruncationPolicy,
@@ -124,7 +125,7 @@ def reconstruct(
 
 
 def _replayed(
-    items: Iterable[RolloutItem], initial_context: Sequence[ResponseItem], limit: TruncationPolicy
+    items: Sequence[RolloutItem], initial_context: Sequence[ResponseItem], limit: TruncationPolicy
 ) -> list[ResponseItem]:
     history: list[ResponseItem] = []
     for _, item in chosen(_since_replaced(items), _REPLAYED):
@@ -141,7 +142,14 @@ def _replayed(
     return history
 
 
-def _since_replaced(items: Iterable[RolloutItem]) -> Iterable[RolloutItem]:
+def replayed(items: Sequence[RolloutItem]) -> Sequence[RolloutItem]:
+    """Return those that `reconstruct` looks at, not the rest; decodes next to none."""
+    if not isinstance(items, RecordedItems):
+        return items
+    return _since_replaced(items.only(_REPLAYED))
+
+
+def _since_replaced(items: Sequence[RolloutItem]) -> Sequence[RolloutItem]:
     """Leave out what a compaction replaced: it need not even be decoded."""
     if not isinstance(items, RecordedItems):
         return items

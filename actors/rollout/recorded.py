@@ -85,6 +85,22 @@ class RecordedItems(Sequence[RolloutItem]):
             if item.__class__ in classes:
                 yield place, item
 
+    def only(self, classes: Iterable[type]) -> "RecordedItems":
+        """Take those of some classes by what their lines say, without what lies between."""
+        places, cells, told = self.places(classes), self._cells, self._classes
+        return RecordedItems([cells[at] for at in places], [told[at] for at in places])
+
+    def followed_by(
+        self, cells: Iterable[RolloutItem | bytes], classes: Iterable[type[RolloutItem]]
+    ) -> "RecordedItems":
+        """Return these and what was recorded after them; what was decoded stays so."""
+        return RecordedItems([*self._cells, *cells], [*self._classes, *classes])
+
+    @property
+    def undecoded_bytes(self) -> int:
+        """How long the lines are that nobody has looked at."""
+        return sum(len(cell) for cell in self._cells if isinstance(cell, bytes))
+
     def places(self, classes: Iterable[type]) -> Sequence[int]:
         """Say where the items of some classes are, in file order."""
         if self._places is None:

@@ -124,6 +124,7 @@ async def open_app_server(
     async with trio.open_nursery() as nursery:
         app = AppServer(supervisor, setup, world or World.system(), limits or Limits(), nursery)
         await nursery.start(app.loaded.adopt_agents)
+        nursery.start_soon(app.ground.histories.run, name="histories kept for a moment")
         try:
             yield app
         except Exception as exc:  # noqa: BLE001 -- raised again below, not in a group

@@ -16,6 +16,7 @@ from messages.ids import ThreadId
 from messages.rpc.notifications import METHOD, ServerNotification
 
 from .file_searches import FileSearches
+from .histories import Histories
 from .loaded_threads import LoadedThreads
 from .rpc_connections import Connections
 from .rpc_errors import RpcFailure
@@ -61,6 +62,7 @@ class Ground:
         folders: Where rollouts are, for lists.
         sandbox: Says what builds sandboxes for commands that belong to no thread.
         searches: What clients look for among files.
+        histories: Reads what threads recorded.
     """
 
     supervisor: Supervisor
@@ -75,6 +77,7 @@ class Ground:
     listed_at: float = attrs.field(default=0.0, init=False)
     sandbox: SandboxProbe = attrs.field(init=False)
     searches: FileSearches = attrs.field(init=False)
+    histories: Histories = attrs.field(factory=Histories, init=False)
     _configs: ConfigCache = attrs.field(init=False)
     # The threads that are being resumed; whoever wants one of them too waits.
     _opening: dict[ThreadId, trio.Event] = attrs.field(

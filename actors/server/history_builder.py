@@ -45,16 +45,8 @@ __all__ = ["HistoryBuilder", "overlay_live", "turns_of"]
 def turns_of(items: Iterable[RolloutItem]) -> tuple[Turn, ...]:
     """Build the turns of a whole rollout; see `HistoryBuilder`."""
     builder = HistoryBuilder()
-    take = HistoryBuilder.HANDLERS  # a call for each item makes a difference
-    for _, item in chosen(items, _taken(items)):
-        take[type(item)](builder, item)
+    builder.take_all(items)
     return builder.turns()
-
-
-def _taken(items: Iterable[RolloutItem]) -> frozenset[type]:
-    """Say what changes the turns; the rest need not even be decoded."""
-    reviewed = not isinstance(items, RecordedItems) or items.places((events.ExitedReviewMode,))
-    return _TAKEN if reviewed else _TAKEN_WITHOUT_REVIEWS
 
 
 def overlay_live(
@@ -128,6 +120,18 @@ class HistoryBuilder:
         handler = self.HANDLERS.get(type(item))
         if handler is not None:
             handler(self, item)
+
+    def take_all(self, items: Iterable[RolloutItem]) -> None:
+        """Take the next recorded items, decoding none that change nothing."""
+        handlers = self.HANDLERS  # a call for each item makes a difference
+        for _, item in chosen(items, self._taken(items)):
+            handlers[type(item)](self, item)
+
+    def _taken(self, items: Iterable[RolloutItem]) -> frozenset[type]:
+        due = self._current is not None and self._current.answer_due
+        if due or not isinstance(items, RecordedItems) or items.places((events.ExitedReviewMode,)):
+            return _TAKEN
+        return _TAKEN_WITHOUT_REVIEWS
 
     def turns(self) -> tuple[Turn, ...]:
         """Return the turns so far, oldest first; may be asked in between."""

@@ -1,15 +1,12 @@
-"""The turns of a thread as they are read back: all of them, a page, or their items."""
+"""The turns of a thread as clients get them: all of them, a page, or a view of their items."""
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any, Final, TypeVar, cast
 
 import attrs
 import orjson
 import trio
 
-from actors.rollout import LoadedRollout, collector_paused, load_rollout
-from actors.thread import ThreadSnapshot
 from messages.codec import to_json
 from messages.errors import EncodeError
 from messages.rpc.items import AgentMessageThreadItem, ThreadItem, UserMessageThreadItem
@@ -18,14 +15,10 @@ from messages.rpc.turn import Turn, TurnItemsView
 from messages.rpc.value import RpcValue
 from messages.value import Json
 
-from .history_builder import overlay_live, turns_of
-from .loaded_thread import LoadedThread
 from .rpc_errors import RpcFailure
 
 __all__ = [
     "paged",
-    "read_history",
-    "read_turns",
     "seen_as",
     "user_messages_before",
     "with_turns",
@@ -36,38 +29,6 @@ T = TypeVar("T")
 
 _LIMIT: Final = 25
 _LIMIT_MAX: Final = 100
-
-
-async def read_history(
-    path: Path, loaded: LoadedThread | None
-) -> tuple[LoadedRollout, tuple[Turn, ...]]:
-    """
-    Read a rollout and its turns.
-
-    Args:
-        loaded: The thread, when it is loaded; its running turn is told as it is.
-
-    Raises:
-        RolloutError: It cannot be read.
-    """
-    # Before the file is read: what ends meanwhile is on disk.
-    snapshot = None if loaded is None else loaded.thread.snapshot()
-    items = () if loaded is None else tuple(loaded.projection.open_items())
-    return await trio.to_thread.run_sync(_read, path, snapshot, items)
-
-
-async def read_turns(path: Path, loaded: LoadedThread | None) -> tuple[Turn, ...]:
-    """Read the turns of a rollout; else as `read_history`."""
-    _, turns = await read_history(path, loaded)
-    return turns
-
-
-def _read(
-    path: Path, snapshot: ThreadSnapshot | None, open_items: tuple[ThreadItem, ...]
-) -> tuple[LoadedRollout, tuple[Turn, ...]]:
-    with collector_paused():
-        loaded = load_rollout(path)
-        return loaded, overlay_live(turns_of(loaded.items), snapshot, open_items)
 
 
 async def written_turns(turns: tuple[Turn, ...]) -> Json:

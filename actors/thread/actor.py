@@ -69,6 +69,15 @@ _log = logging.getLogger("actors")
 CLOSE_PATIENCE: Final = 2.0
 """Seconds for the last records to reach the disk when a thread ends or is cancelled."""
 
+_NEED_HISTORY: Final = frozenset(
+    {Action.START_TURN, Action.ROLL_BACK, Action.RUN_SHELL, Action.COMPACT, Action.REVIEW}
+)
+"""What cannot go on from a past that nobody has read yet.
+
+All else waits for none of it.  No turn runs when the first of these comes, so the decision
+still holds when the past was read.
+"""
+
 
 @attrs.define(eq=False)
 class ThreadActor:
@@ -204,6 +213,8 @@ class ThreadActor:
             await self._carry_out(decision, submission.id, submission.op)
 
     async def _carry_out(self, action: Action, submission_id: SubmissionId, op: Op) -> None:
+        if action in _NEED_HISTORY:
+            await self._session.recall()
         match action, op:
             case ((Action.START_TURN | Action.JOIN_TURN), (UserInput() | UserTurn())):
                 self._on_input(submission_id, op)

@@ -1,6 +1,7 @@
 """One life of a thread: from new, rollout or fork to the end of its actor."""
 
 import logging
+from collections.abc import Sequence
 
 import attrs
 import trio
@@ -9,13 +10,14 @@ from actors.rollout import (
     ForkedHistory,
     InitialHistory,
     NewHistory,
+    RecordedEvents,
     Recorder,
     ResumedHistory,
     RolloutError,
     WriteTrouble,
     format_time,
     missing_turn_ends,
-    reconstruct,
+    read_aside,
 )
 from messages.events import (
     ErrorEvent,
@@ -24,12 +26,10 @@ from messages.events import (
     TurnAborted,
     WarningEvent,
 )
-from messages.items import ResponseItem
 from messages.rollout import BaseInstructions, SessionMeta
 
 from .actor import CLOSE_PATIENCE, ThreadActor
 from .clean_text import cleaned
-from .context import initial_context
 from .history import History
 from .outlet import START, Outlet
 from .ports import ThreadPorts
@@ -155,15 +155,13 @@ class _Past:
     What a history comes to.
 
     Attributes:
-        items: What the model knows.
         ends: The ends of turns that a crash left open.
         events: For `SessionConfigured`, those ends included.
         name: Of the thread.
     """
 
-    items: tuple[ResponseItem, ...] = ()
     ends: tuple[TurnAborted, ...] = ()
-    events: tuple[EventMsg, ...] | None = None
+    events: Sequence[EventMsg] | None = None
     name: str | None = None
 
 
@@ -182,7 +180,7 @@ async def _begin(
     """
     session = _session(ports, blueprint, services, history, recorder)
     past = await _past(session, history)
-    session.outlet.history.replace(past.items)
+    session.outlet.history.begin_with(history.items)
     session.outlet.store(past.ends)
     configured = None
     if ports.lives == 1:
@@ -193,7 +191,7 @@ async def _begin(
         crashed = ErrorEvent(message="the thread crashed and goes on from its rollout")
         ports.tell(START, crashed)
         ports.end_open_turn()
-    if not isinstance(history, ResumedHistory):
+    if isinstance(history, NewHistory):
         session.seed_context()
     await session.outlet.flush()
     return session, configured
@@ -231,8 +229,9 @@ async def _past(session: Session, history: InitialHistory) -> _Past:
     name = None
     if isinstance(history, ResumedHistory) and session.ports.lives == 1:
         name = await _name(session)
-    past = await trio.to_thread.run_sync(_read, session, history)
-    return attrs.evolve(past, name=name)
+    items = history.items
+    ends = await read_aside(items, lambda: missing_turn_ends(items))
+    return _Past(ends=ends, events=RecordedEvents(items, ends), name=name)
 
 
 async def _name(session: Session) -> str | None:
@@ -241,18 +240,6 @@ async def _name(session: Session) -> str | None:
     except RolloutError as error:
         _log.warning("thread %s has no name: %s", session.thread_id, error)
         return None
-
-
-def _read(session: Session, history: InitialHistory) -> _Past:
-    """Go through a history, which may be long; for an OS thread."""
-    policy = session.outlet.history.policy
-    context = initial_context(session.settings)
-    ends = missing_turn_ends(history.items)
-    return _Past(
-        items=tuple(reconstruct(history.items, initial_context=context, policy=policy)),
-        ends=ends,
-        events=(*(history.event_msgs or ()), *ends),
-    )
 
 
 def _configured(session: Session, history: InitialHistory, past: _Past) -> SessionConfigured:

@@ -32,8 +32,8 @@ class Session:
         told_settings: Those the model was last told of.
         previous_model: The model asked last; None before the first turn.
         has_context:
-            Whether the history is known to hold the initial context.  A resumed thread's
-            waits for its first turn, which may change settings.
+            Whether the history is known to hold the initial context.  That of a thread with
+            a past waits for its first turn, which may change settings.
         variables: What the user gave for commands of skills to use; never recorded.
         mcp_servers: Those asked for, until the next turn begins to use them; else None.
     """
@@ -171,6 +171,10 @@ class Session:
             self._keeps_tools = True
             self.toolbox.use_mcp_servers(servers)
         self.toolbox.start(partial(self.outlet.emit, START))
+
+    async def recall(self) -> None:
+        """Let the history hold what was recorded before this life, as a turn needs it."""
+        await self.outlet.history.recall(initial_context(self.settings))
 
     def seed_context(self, submission_id: SubmissionId = START) -> None:
         """

@@ -2,7 +2,7 @@
 
 import types
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
 from typing import Any, cast
 
@@ -133,8 +133,9 @@ def alternatives(kind: Any) -> tuple[tuple[Any, ...], bool]:
 
 
 def element_type(kind: Any) -> Any:
-    """The element type of ``tuple[X, ...]``; None for any other type."""
-    return plain_type(typing.get_args(kind)[0]) if typing.get_origin(kind) is tuple else None
+    """The element type of ``tuple[X, ...]`` or ``Sequence[X]``; None for any other type."""
+    listed = typing.get_origin(kind) in (tuple, Sequence)
+    return plain_type(typing.get_args(kind)[0]) if listed else None
 
 
 def value_type(kind: Any) -> Any:

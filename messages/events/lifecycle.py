@@ -1,5 +1,6 @@
 """Events about a thread and its turns as a whole."""
 
+from collections.abc import Sequence
 from enum import Enum
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -119,7 +120,8 @@ class SessionConfigured(Value):
     Attributes:
         initial_messages:
             Persisted events of the resumed or forked history in file order, also
-            those of turns rolled back later; None for a new thread.
+            those of turns rolled back later; None for a new thread.  A long history's
+            are decoded when somebody looks at them.
         rollout_path: Where the rollout is or will be; None for ephemeral threads.
     """
 
@@ -134,7 +136,7 @@ class SessionConfigured(Value):
     forked_from_id: ThreadId | None = None
     thread_name: str | None = None
     reasoning_effort: ReasoningEffort | None = None
-    initial_messages: "tuple[EventMsg, ...] | None" = None
+    initial_messages: Sequence["EventMsg"] | None = None
     network_proxy: NetworkProxy | None = None
     rollout_path: str | None = None
 

@@ -51,6 +51,10 @@ def _long(side: Side, scale: float) -> Found:
             with side.serve() as server:
                 server.run_turn(server.start_thread())
                 found |= _go_on(side, server, _id(number), size)
+            with side.serve() as server:
+                server.run_turn(server.start_thread())
+                fork = server.client.ask("thread/fork", {"threadId": str(_id(number))})
+                found[f"fork of {size} MB that nobody read before"] = fork.seconds * 1e3
     finally:
         side.forget()
     return found
@@ -106,6 +110,7 @@ def _long_rows() -> Iterator[Row]:
         yield Row(name=f"resume of {size} MB", unit="ms", aim=4 if last else None)
         yield Row(name=f"fork of {size} MB", unit="ms", aim=10 if last else None)
         yield Row(name=f"fork of {size} MB: bytes written", unit="MB")
+        yield Row(name=f"fork of {size} MB that nobody read before", unit="ms")
         yield Row(name=f"next turn on {size} MB", unit="ms")
         yield Row(name=f"thread/read of {size} MB with turns", unit="ms")
 

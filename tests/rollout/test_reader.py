@@ -16,6 +16,7 @@ from actors.rollout import (
     NoSessionMeta,
     RolloutNotFound,
     RolloutUnreadable,
+    load_appended,
     load_rollout,
     load_rollout_async,
 )
@@ -267,3 +268,77 @@ async def test_cancelled_before_it_begins_reads_nothing(path: Path) -> None:
         scope.cancel()
         await load_rollout_async(path)
     assert scope.cancelled_caught
+
+
+# Reading on ---------------------------------------------------------------------------
+
+
+def append(path: Path, *pieces: bytes) -> None:
+    with path.open("ab") as file:
+        file.write(b"".join(pieces))
+
+
+def test_what_was_appended_is_read_and_nothing_else(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was decoded stays the same object; nothing is read where nothing was written."""
+    before = load_rollout(write(path, META, ONE))
+    known = before.items[1]
+    assert load_appended(before) is before
+    append(path, TWO)
+    read: list[bytes] = []
+    classes_of = reader_module.recorded_classes
+    monkeypatch.setattr(
+        reader_module, "recorded_classes", lambda lines: read.extend(lines) or classes_of(lines)
+    )
+
+    after = load_appended(before)
+
+    assert read == [TWO]
+    assert after == load_rollout(path)
+    assert after is not None
+    assert after.items[1] is known
+    assert before.items == (meta(), user("one"))
+    assert list(before.offsets) == [0, len(META)]
+
+
+def test_file_that_did_not_just_grow_is_not_read_on(path: Path) -> None:
+    """Whoever wants it reads all of it."""
+    before = load_rollout(write(path, META, ONE))
+    write(path, META, TWO, THREE)  # in its place
+    assert load_appended(before) is None
+    write(path, META)
+    assert load_appended(before) is None
+    write(path.with_name("other"), META, ONE, TWO).rename(path)
+    assert load_appended(before) is None
+    path.unlink()
+    with pytest.raises(RolloutNotFound):
+        load_appended(before)
+
+
+@pytest.mark.parametrize("tail", [TWO[:-1], TWO[:-9], TWO[:9] + b"\n"])
+def test_last_line_that_is_not_whole_is_read_again(path: Path, tail: bytes) -> None:
+    """Its writer may have mended it."""
+    before = load_rollout(write(path, META, ONE, tail))
+    append(path, b"\n", THREE)
+
+    assert load_appended(before) is None
+
+
+@given(
+    st.lists(st.sampled_from([ONE, TWO, b"\n", b"{}\n", ONE[:20] + b"\n"]), max_size=8),
+    st.lists(st.sampled_from([ONE, TWO, b"\n", b"{}\n", ONE[:20] + b"\n", TWO[:-5]]), max_size=8),
+)
+def test_read_on_or_read_anew_is_the_same(
+    tmp_path_factory: pytest.TempPathFactory, first: list[bytes], then: list[bytes]
+) -> None:
+    """Whatever is appended, damaged and torn lines included."""
+    path = write(tmp_path_factory.getbasetemp() / "grown.jsonl", META, *first)
+    before = load_rollout(path)
+    append(path, *then)
+
+    after = load_appended(before)
+
+    assert after is None or after == load_rollout(path)
+    if before.torn_tail_offset is None and not before.lacks_newline and then:
+        assert after is not None

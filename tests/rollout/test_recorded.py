@@ -1,26 +1,33 @@
 """Recorded items, which are decoded when somebody looks at them."""
 
+import threading
 import zlib
 from pathlib import Path
+from typing import get_args
 
 import pytest
+import trio
 from hypothesis import given
 from hypothesis import strategies as st
 
 from actors.rollout import (
     ForkedHistory,
+    RecordedEvents,
     RecordedItems,
     ResumedHistory,
     chosen,
     load_rollout,
     missing_turn_ends,
+    read_aside,
     reconstruct,
+    replayed,
     truncate_before_nth_user_message,
     user_message_positions,
 )
 from actors.rollout.recorded import chosen_backwards, classes_of
 from messages.codec import decode_recorded, encode_line
-from messages.events import TurnComplete, TurnStarted, UserMessage
+from messages.events import EventMsg, TurnComplete, TurnStarted, UserMessage
+from messages.ids import TurnId
 from messages.items import Message
 from messages.rollout import CompactedItem, RolloutItem, SessionMeta, UnknownRecord
 from messages.settings import TruncationMode, TruncationPolicy
@@ -37,6 +44,8 @@ ITEMS: tuple[RolloutItem, ...] = (
     rolled_back(1),
     started("3"),
 )
+EVENTS = frozenset(get_args(EventMsg))
+COMPACTED = CompactedItem(message="s", replacement_history=(user("old"),))
 POLICY = TruncationPolicy(mode=TruncationMode.BYTES, limit=1000)
 
 
@@ -155,3 +164,75 @@ def test_a_line_that_does_not_hold_what_it_says_is_passed_over(tmp_path: Path) -
     [first, second] = loaded.items
     assert isinstance(first, SessionMeta)
     assert isinstance(second, UnknownRecord)
+
+
+def test_events_are_decoded_at_the_first_look(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All of them and nothing else; then they are a tuple for everybody."""
+    items, last = load(tmp_path, *ITEMS), TurnComplete(turn_id=TurnId("3"))
+    wanted = tuple(item for item in ITEMS if type(item) in EVENTS)
+    seen = decoded(monkeypatch)
+
+    events = RecordedEvents(items, (last,))
+
+    assert repr(events) == "<recorded events>"
+    assert seen == []
+    assert events == (*wanted, last)
+    assert seen == [type(item) for item in wanted]
+    assert (len(events), events[-1], events[:2]) == (len(wanted) + 1, last, wanted[:2])
+    assert list(reversed(events)) == [last, *reversed(wanted)]
+    assert hash(events) == hash((*wanted, last))
+    assert events == RecordedEvents(ITEMS, (last,))
+    assert events != wanted
+    assert events != [*wanted, last]
+    assert repr(events) == f"<{len(events)} events>"
+    assert len(seen) == len(wanted)
+
+
+@given(st.lists(st.sampled_from([*ITEMS, COMPACTED, CompactedItem(message="s")]), max_size=30))
+def test_what_is_replayed_comes_to_the_same_history(
+    tmp_path_factory: pytest.TempPathFactory, items: list[RolloutItem]
+) -> None:
+    """Whatever was left out of it."""
+    recorded = load(tmp_path_factory.getbasetemp(), meta(), *items)
+    kept = replayed(recorded)
+
+    assert reconstruct(kept, initial_context=(), policy=POLICY) == reconstruct(
+        (meta(), *items), initial_context=(), policy=POLICY
+    )
+    assert len(kept) <= len(recorded)
+
+
+def test_what_a_compaction_replaced_is_not_kept_for_replay(tmp_path: Path) -> None:
+    """Nor what no model ever reads."""
+    items = load(tmp_path, meta(), *turn(1), command_end("out"), COMPACTED, *turn(2))
+
+    kept = replayed(items)
+
+    assert kept[0] == COMPACTED
+    assert all(isinstance(item, Message) for item in kept[1:])
+
+
+async def test_long_items_are_read_in_an_os_thread(tmp_path: Path) -> None:
+    """Short ones at once: the way there and back takes longer."""
+    ours = threading.get_ident()
+    few = load(tmp_path, meta(), *turn(1))
+    many = load(tmp_path, meta(), *(user("hi") for _ in range(300)))
+    long = load(tmp_path, meta(), user("x" * 300_000))
+
+    assert await read_aside(few, threading.get_ident) == ours
+    assert await read_aside(tuple(few), threading.get_ident) == ours
+    assert await read_aside(many, threading.get_ident) != ours
+    assert await read_aside(long, threading.get_ident) != ours
+
+
+async def test_nothing_is_read_aside_for_who_was_cancelled(tmp_path: Path) -> None:
+    """Neither at once nor in an OS thread."""
+    for items in (load(tmp_path, meta()), load(tmp_path, meta(), user("x" * 300_000))):
+        read = list[int]()
+        with trio.CancelScope() as scope:
+            scope.cancel()
+            await read_aside(items, lambda read=read: read.append(1))  # type: ignore[misc]
+        assert scope.cancelled_caught
+        assert read == []

@@ -246,7 +246,7 @@ async def test_start_that_crashes_halfway_lets_go_of_the_rollout(
             raise RuntimeError("no")
 
         with monkeypatch.context() as patch:
-            patch.setattr("actors.thread.life.reconstruct", fail)
+            patch.setattr("actors.thread.life.missing_turn_ends", fail)
             with pytest.raises(RuntimeError, match="no"):
                 await stage.supervisor.resume_thread_from_rollout(CONFIG, path)
 

@@ -12,13 +12,13 @@ from ..loaded_thread import LoadedThread
 from ..loaded_threads import read_thread_id
 from ..rpc_connection import ClientRequest
 from ..rpc_errors import RpcFailure
-from ..thread_history import read_turns, with_turns, written_turns
+from ..thread_history import with_turns, written_turns
 from .opened import describe_loaded, is_recorded, stored_thread
 
 __all__ = ["any_history", "loaded_history", "read", "stored_history"]
 
 
-async def loaded_history(loaded: LoadedThread) -> tuple[Turn, ...]:
+async def loaded_history(ground: Ground, loaded: LoadedThread) -> tuple[Turn, ...]:
     """
     Read the turns of a loaded thread; none where nothing is recorded.
 
@@ -29,9 +29,10 @@ async def loaded_history(loaded: LoadedThread) -> tuple[Turn, ...]:
     if path is None or not await is_recorded(Path(path)):
         return ()
     try:
-        return await read_turns(Path(path), loaded)
+        _, turns = await ground.histories.read(Path(path), loaded)
     except RolloutError as exc:
         raise RpcFailure.internal(f"failed to load rollout `{path}`: {exc}") from exc
+    return turns
 
 
 async def read(ground: Ground, request: ClientRequest) -> Json:
@@ -43,13 +44,13 @@ async def read(ground: Ground, request: ClientRequest) -> Json:
     if loaded is not None:
         if params.include_turns:
             await _check_readable(loaded)
-            turns = await loaded_history(loaded)
+            turns = await loaded_history(ground, loaded)
         written = await written_turns(turns)
         thread = await describe_loaded(ground, loaded)
         return with_turns(ThreadReadResponse(thread=thread), written)
     path = await _find_readable(ground, params.thread_id)
     if params.include_turns:
-        turns = await stored_history(path)
+        turns = await stored_history(ground, path)
     written = await written_turns(turns)
     thread = await stored_thread(ground, path)
     return with_turns(ThreadReadResponse(thread=thread), written)
@@ -85,7 +86,7 @@ async def _find_readable(ground: Ground, id_text: str) -> Path:
     return path
 
 
-async def stored_history(path: Path) -> tuple[Turn, ...]:
+async def stored_history(ground: Ground, path: Path) -> tuple[Turn, ...]:
     """
     Read the turns of a stored thread.
 
@@ -93,9 +94,10 @@ async def stored_history(path: Path) -> tuple[Turn, ...]:
         RpcFailure: Its rollout cannot be read.
     """
     try:
-        return await read_turns(path, None)
+        _, turns = await ground.histories.read(path)
     except RolloutError as exc:
         raise RpcFailure.internal(f"failed to load rollout `{path}`: {exc}") from exc
+    return turns
 
 
 async def any_history(ground: Ground, id_text: str) -> tuple[Turn, ...]:
@@ -108,5 +110,5 @@ async def any_history(ground: Ground, id_text: str) -> tuple[Turn, ...]:
     loaded = ground.loaded.find(read_thread_id(id_text))
     if loaded is not None:
         await _check_readable(loaded)
-        return await loaded_history(loaded)
-    return await stored_history(await _find_readable(ground, id_text))
+        return await loaded_history(ground, loaded)
+    return await stored_history(ground, await _find_readable(ground, id_text))

@@ -30,7 +30,6 @@ from ..ground import Ground
 from ..loaded_thread import LoadedThread
 from ..rpc_connection import ClientRequest
 from ..rpc_errors import RpcFailure
-from ..thread_history import read_history
 from .carrying_out import begin
 from .opened import stored_path
 from .threads import attach_fork, forked
@@ -73,7 +72,7 @@ async def _detached(ground: Ground, request: ClientRequest, source: LoadedThread
     """
     path = await stored_path(ground, source.thread_id)
     try:
-        rollout, turns = await read_history(path, None)
+        rollout, turns = await ground.histories.read(path)
     except RolloutError as exc:
         raise RpcFailure.internal(f"error creating detached review thread: {exc}") from exc
     config = await _config_of(ground, source)

@@ -48,7 +48,6 @@ from ..rpc_errors import RpcFailure
 from ..settings_from_params import OpenParams, core_dynamic_tools, thread_config
 from ..thread_history import (
     paged,
-    read_history,
     seen_as,
     user_messages_before,
     with_turns,
@@ -151,7 +150,7 @@ def _check_path(loaded: LoadedThread, path: Path | None) -> None:
 async def _load(
     ground: Ground, params: ThreadResumeParams, path: Path
 ) -> tuple[LoadedThread, TokenUsageInfo | None, tuple[Turn, ...]]:
-    rollout, turns = await _rollout(path)
+    rollout, turns = await _rollout(ground, path)
     history = ResumedHistory.of(rollout)
     config = await _config(ground, params, params.cwd or history.session_cwd)
     facts = await facts_of_rollout(ground, path)
@@ -165,9 +164,9 @@ async def _load(
     return ground.loaded.attach(new.thread, facts, name=name), history.last_token_info, turns
 
 
-async def _rollout(path: Path) -> tuple[LoadedRollout, tuple[Turn, ...]]:
+async def _rollout(ground: Ground, path: Path) -> tuple[LoadedRollout, tuple[Turn, ...]]:
     try:
-        return await read_history(path, None)
+        return await ground.histories.read(path)
     except RolloutError as exc:
         raise RpcFailure.invalid(f"failed to load rollout `{path}`: {exc}") from exc
 
@@ -185,7 +184,7 @@ async def _join(
     loaded.follow(connection)
     with loaded.holding(connection):
         if turns is None:
-            turns = await loaded_history(loaded)
+            turns = await loaded_history(ground, loaded)
         written = await written_turns(() if params.exclude_turns else turns)
         thread = await describe_loaded(ground, loaded)
         await request.respond(with_turns(_resumed(params, loaded, thread, turns), written))
@@ -286,7 +285,7 @@ async def fork(ground: Ground, request: ClientRequest) -> None:
     check_supported(ground, params)
     path = await _source(ground, params)
     try:
-        rollout, turns = await read_history(path, None)
+        rollout, turns = await ground.histories.read(path)
     except RolloutError as exc:
         raise RpcFailure.invalid(f"failed to load rollout `{path}`: {exc}") from exc
     kept = _kept(params, turns)

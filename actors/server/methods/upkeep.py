@@ -215,7 +215,7 @@ async def rollback(ground: Ground, request: ClientRequest) -> None:
     if params.num_turns < 1:
         raise RpcFailure.invalid("numTurns must be >= 1")
     await _roll_back(ground, request.connection, loaded, params.num_turns)
-    thread = await describe_loaded(ground, loaded, await loaded_history(loaded))
+    thread = await describe_loaded(ground, loaded, await loaded_history(ground, loaded))
     await request.respond(ThreadRollbackResponse(thread=thread))
 
 
@@ -243,7 +243,7 @@ async def revert(ground: Ground, request: ClientRequest) -> None:
     """Drop a turn and all later ones."""
     params: ThreadRevertParams = request.params
     loaded = ground.loaded.get(params.thread_id)
-    turns = await loaded_history(loaded)
+    turns = await loaded_history(ground, loaded)
     index = next((i for i, turn in enumerate(turns) if turn.id == params.before_turn_id), None)
     if index is None:
         raise RpcFailure.invalid(f"turn not found: {params.before_turn_id}")
