@@ -22,10 +22,8 @@ __all__ = ["IDLE", "EventReader"]
 
 IDLE: Final = "idle timeout waiting for SSE"
 
-# Events given between two checkpoints: enough to make the checkpoint cheap, and so few
-# that whoever reads what becomes of them keeps up.  A piece of text becomes two events of
-# the thread, of which a reader takes 64 between two checkpoints of its own.
-_BURST: Final = 16
+# Events given between two checkpoints.
+_BURST: Final = 64
 
 # How long the end of a completed response may take.  It usually came with the
 # last event; reading it lets the connection serve the next request.

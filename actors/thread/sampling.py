@@ -1,5 +1,7 @@
 """One model request with its retries: the only place where a request is repeated."""
 
+from typing import Final
+
 import attrs
 import trio
 
@@ -25,6 +27,11 @@ from .states import TurnPhase, TurnProgress
 from .streaming import Attempt
 
 __all__ = ["Sampled", "Sampler"]
+
+_BURST: Final = 16
+"""Events of the model between two checkpoints, whoever the model is: so few that readers
+keep up.  A piece of text becomes two events of the thread, of which a reader takes 64 between
+two checkpoints of its own, and then one more to take the next."""
 
 
 @attrs.frozen
@@ -132,9 +139,13 @@ class Sampler:
         try:
             async with self.provider.stream(self._request(tools)) as stream:
                 # To its end in any case: it may be a generator, which minds being dropped.
+                taken = 0
                 async for event in stream:
                     if self.attempt is attempt:  # else abandoned; see _attempt
                         attempt.take(event)
+                    taken += 1
+                    if not taken % _BURST:
+                        await trio.lowlevel.checkpoint()
         except (ModelError, RolloutFull, EncodeError) as error:
             return error
         if attempt.completed or self.attempt is not attempt:
