@@ -2,14 +2,15 @@
 What is made once, in the process that forks, so that no worker has to make it again.
 
 Nothing here may start an OS thread or an event loop, or draw a random number or an id: all
-workers would have the same.
+workers would have the same.  A rehearsal may draw some, as it is in a process of its own;
+of what it makes a worker keeps nothing but the memory that was touched.
 """
 
 import importlib
 import os
-import socket
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from contextlib import suppress
+from functools import partial
 from typing import Any, Final, get_args
 
 from actors.config import ConfigError
@@ -23,7 +24,8 @@ from messages.items import ResponseItem
 from messages.rpc.notifications import METHOD
 from messages.rpc.requests import CLIENT_REQUESTS
 
-from .worker_main import work
+from .forked_child import Work
+from .worker_main import rehearse, work
 
 __all__ = ["preload"]
 
@@ -34,24 +36,15 @@ _MCP: Final = ("mcp", "mcp.client.subscriptions")
 """The same for workers with MCP servers: 40 MB."""
 
 
-def preload(raw_recipe: object) -> Callable[[socket.socket, int], int]:
-    """
-    Import and build everything.
-
-    Returns:
-        What a worker does, with its control socket and its number; gives its exit code.
-    """
+def preload(raw_recipe: object) -> Work:
+    """Import and build everything; return what a worker does."""
     recipe = ServeRecipe.from_json(raw_recipe)
     _import(_LATE)
     _warm_codec()
     # A recipe that is wrong is each worker's to tell: it may be mended until then.
     with suppress(ConfigError, ScenarioError):
         _warm_parts(prepare(recipe, dict(os.environ)))
-
-    def work_here(control: socket.socket, number: int) -> int:
-        return work(control, number, recipe)
-
-    return work_here
+    return Work(run=partial(work, recipe), rehearse=partial(rehearse, recipe))
 
 
 def _import(names: Iterable[str]) -> None:

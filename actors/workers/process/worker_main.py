@@ -1,9 +1,11 @@
 """A worker process: an app-server whose clients the pool brings."""
 
+import gc
 import logging
 import os
 import socket
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Final, assert_never
 
@@ -11,12 +13,13 @@ import attrs
 import trio
 
 from actors.config import ConfigError
-from actors.models import ScenarioError
+from actors.models import ScenarioError, ScriptedProvider
 from actors.server.app import AppServer
 from actors.server.loaded_thread import LoadedThread
-from actors.server.serving import ServeRecipe, open_prepared, prepare
+from actors.server.serving import Prepared, ServeRecipe, open_prepared, prepare
 from actors.server.transports.lines import LineStream, SocketBytes
 from actors.supervisor import HomeError
+from messages.codec import encode
 from messages.control import (
     Adopt,
     Closed,
@@ -43,7 +46,7 @@ from .descriptors import DescriptorSocket
 from .own_memory import OwnMemory
 from .pool_link import PoolLink
 
-__all__ = ["work"]
+__all__ = ["rehearse", "work"]
 
 _log = logging.getLogger("actors")
 
@@ -54,20 +57,43 @@ _FAREWELL: Final = 0.4
 """Seconds that clients may take to be sent what is left for them when the worker stops."""
 
 
-def work(control: socket.socket, number: int, recipe: ServeRecipe) -> int:
+def work(recipe: ServeRecipe, control: socket.socket, number: int) -> int:
     """
     Be a worker until the pool says stop, or ends.
 
     Args:
+        recipe: What it serves.
         control: Where the pool talks; the worker's own from here on.
         number: The pool's number for it.
-        recipe: What it serves.
 
     Returns:
         The exit code: 0 when it was told to stop, 1 when it could not begin.
     """
     _log_to_stderr(number)
-    return trio.run(_work, control, recipe)
+    return trio.run(_work, control, lambda: prepare(recipe, dict(os.environ)))
+
+
+def rehearse(recipe: ServeRecipe) -> None:
+    """
+    Come up and end once, as `work` does, with a pool that says stop at once.
+
+    Most of what it takes a forked process to come up is to copy the memory that it writes to,
+    and that stays copied.  Nothing else is left: the configuration is read again by `work`,
+    a mistake in it is told then, and without threads nothing is written.
+
+    Raises:
+        Exception: What nobody foresaw; `work` would raise it as well.
+    """
+
+    def make() -> Prepared:
+        # The provider's catalog would read a file in an OS thread, which would stay a while.
+        return attrs.evolve(prepare(recipe, dict(os.environ)), provider=ScriptedProvider())
+
+    control, pool = socket.socketpair()
+    with control, pool:
+        pool.sendall(encode(Stop(grace=0.0)) + b"\n")
+        trio.run(_work, control, make)
+    gc.collect()  # what was made for it, and not when the worker has other things to do
 
 
 def _log_to_stderr(number: int) -> None:
@@ -79,21 +105,20 @@ def _log_to_stderr(number: int) -> None:
     _log.addHandler(handler)
 
 
-async def _work(control: socket.socket, recipe: ServeRecipe) -> int:
+async def _work(control: socket.socket, make: Callable[[], Prepared]) -> int:
     link = PoolLink(DescriptorSocket.over(control))
     async with trio.open_nursery() as nursery:
         nursery.start_soon(link.run, name="messages to the pool")
-        code = await _serve(link, recipe)
+        code = await _serve(link, make)
         await link.finish()
         nursery.cancel_scope.cancel()
     return code
 
 
-async def _serve(link: PoolLink, recipe: ServeRecipe) -> int:
+async def _serve(link: PoolLink, make: Callable[[], Prepared]) -> int:
     try:
         # Not in an OS thread, which takes a millisecond: nobody else runs here yet.
-        prepared = prepare(recipe, dict(os.environ))
-        async with open_prepared(prepared) as app:
+        async with open_prepared(make()) as app:
             await _Serving(app, link).run()
     except _MISTAKES as error:
         link.post(Failed(problem=str(error)))
