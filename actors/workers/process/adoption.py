@@ -40,6 +40,8 @@ from messages.rpc.thread import (
 )
 from messages.value import Json
 
+from .leftovers import set_leftovers_aside
+
 __all__ = ["Unmovable", "Unsaved", "adopt", "release"]
 
 _KINDS: Final[Mapping[object, type[OpenParams]]] = {
@@ -214,6 +216,8 @@ async def _begin_again(ground: Ground, thread_id: ThreadId, params: OpenParams) 
         persist_extended_history=True,
         thread_id=thread_id,
     )
+    if new.thread.rollout_path is not None:
+        await set_leftovers_aside(ground.home, thread_id, Path(new.thread.rollout_path))
     facts = facts_of_new(ground, new, config)
     ground.loaded.attach(new.thread, facts, raw_items=_wants_raw(params))
 

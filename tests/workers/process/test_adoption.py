@@ -1,8 +1,11 @@
 """How a worker goes on with a thread of another one, and gives one away."""
 
+import json
+import os
 import shutil
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +13,9 @@ import attrs
 import pytest
 import trio
 
+from actors.models import ScriptedProvider
+from actors.rollout import Files, new_rollout_path
+from actors.rollout.journal import aside_path
 from actors.runtime import World
 from actors.workers.process.adoption import Unmovable, Unsaved, adopt, release
 from messages.control import Closed, Opened, Overridden, TurnEnded, TurnStarted, WorkerEvent
@@ -230,6 +236,59 @@ async def test_a_file_without_a_whole_line_is_no_past(tmp_path: Path) -> None:
         resumed = await client.ask("thread/resume", threadId=thread_id)
 
     assert len(resumed["thread"]["turns"]) == 1
+
+
+@pytest.mark.parametrize("left", [b"", b'{"crc":"0000'])
+async def test_a_file_without_a_whole_line_is_in_nobodys_way(
+    tmp_path: Path, mock_clock: trio.testing.MockClock, left: bytes
+) -> None:
+    """Not even when its writer died so soon that the next rollout has the same name."""
+    mock_clock.rate = 0.1  # all of this is in one second, on a slow machine as well
+    async with open_app(tmp_path, provider=ScriptedProvider()) as stage:
+        thread_id = ThreadId(World.system().new_id())
+        path = _begun(stage, thread_id, left)
+        await adopt(stage.app.ground, thread_id, opening(**OPEN))
+        client = await stage.connect()
+        await client.ask("thread/resume", threadId=thread_id)
+        completed = await client.completed(await client.start_turn(thread_id))
+        recorded = path.read_text().splitlines()
+
+    assert completed["status"] == "completed"
+    assert thread_id in recorded[0]
+    assert all(map(json.loads, recorded))
+    torn = aside_path(path)
+    assert (torn.read_bytes() if torn.exists() else b"") == (left and left + b"\n")
+
+
+async def test_a_file_that_somebody_writes_is_left_alone(
+    tmp_path: Path, mock_clock: trio.testing.MockClock
+) -> None:
+    """Its first line may come in this very moment; the turn says why there is none here."""
+    mock_clock.rate = 0.1
+    async with open_app(tmp_path, provider=ScriptedProvider()) as stage:
+        thread_id = ThreadId(World.system().new_id())
+        path = _begun(stage, thread_id, b"")
+        fd = Files().open(path)
+        await adopt(stage.app.ground, thread_id, opening(**OPEN))
+        client = await stage.connect()
+        await client.ask("thread/resume", threadId=thread_id)
+        completed = await client.completed(await client.start_turn(thread_id))
+        os.write(fd, b"mine\n")
+        os.close(fd)
+        mock_clock.rate = 100  # to save it is tried for some seconds
+
+    assert completed["status"] == "failed"
+    assert "File exists" in completed["error"]["message"]
+    assert path.read_bytes() == b"mine\n"
+
+
+def _begun(stage: Stage, thread_id: ThreadId, left: bytes) -> Path:
+    """Leave what somebody began in the first second of 2026, which is now."""
+    now = datetime(2026, 1, 1, tzinfo=UTC).timestamp()
+    path = new_rollout_path(stage.home, now, thread_id)
+    path.parent.mkdir(parents=True)
+    path.write_bytes(left)
+    return path
 
 
 # Releasing -----------------------------------------------------------------------
