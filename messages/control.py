@@ -10,6 +10,7 @@ from .value import Json, Value
 
 __all__ = [
     "Adopt",
+    "Begun",
     "Closed",
     "Connect",
     "Done",
@@ -71,7 +72,7 @@ class Overridden(Value):
 @attrs.frozen(kw_only=True)
 class Adopt(Value):
     """
-    Go on with a thread that another worker had; answered with `Done`.
+    Go on with a thread that another worker had; answered with `Begun`, then with `Done`.
 
     Nobody follows it then.
 
@@ -215,6 +216,18 @@ class Pong(Value):
 
 
 @attrs.frozen(kw_only=True)
+class Begun(Value):
+    """
+    An `Adopt` was read, and the worker begins with it; said before anything can come of it.
+
+    Attributes:
+        number: Of what was asked.
+    """
+
+    number: int
+
+
+@attrs.frozen(kw_only=True)
 class Done(Value):
     """
     An `Adopt` or `Release` is over.
@@ -267,5 +280,5 @@ class Reported(Value):
     threads: tuple[ThreadReport, ...] = ()
 
 
-WorkerMessage: TypeAlias = Ready | Failed | WorkerEvent | Pong | Done | Reported
+WorkerMessage: TypeAlias = Ready | Failed | WorkerEvent | Pong | Begun | Done | Reported
 """All that a worker says."""

@@ -3,14 +3,12 @@
 import os
 import signal
 from collections.abc import Iterator
-from typing import Final
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 from tests import leaks
-
-SOAK: Final = "TREADLE_SOAK"
+from tests.effort import EXAMPLES, SOAK
 
 leaks.mark_children()
 
@@ -22,7 +20,12 @@ for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
         signal.signal(number, usual)
 
 # The machine may be busy: how long an example takes says nothing about what it shows.
-settings.register_profile("house", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile(
+    "house",
+    deadline=None,
+    max_examples=EXAMPLES,
+    suppress_health_check=[HealthCheck.too_slow],
+)
 settings.load_profile("house")
 
 

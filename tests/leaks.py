@@ -21,8 +21,8 @@ __all__ = ["Snapshot", "expect", "expecting", "left_since", "look", "mark_childr
 MARK: Final = "TREADLE_TEST_PROCESS"
 """Variable by which a process is known that has lost its parent."""
 
-PATIENCE: Final = 0.25
-"""Seconds in which what was killed is gone: the system, too, needs time to clear away."""
+PATIENCE: Final = 2.0
+"""Seconds in which what was killed is gone: a busy system needs time to clear away."""
 
 _POLL: Final = 0.005
 

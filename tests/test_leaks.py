@@ -177,6 +177,9 @@ def test_what_is_about_to_end_has_a_moment() -> None:
 TESTS = """
 import os, subprocess, sys
 import pytest, trio
+from tests import leaks
+
+leaks.PATIENCE = 0.1
 
 def test_good():
     pass

@@ -1,11 +1,11 @@
 """What the command line says to a server, as values; imports nothing of the runtime."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 import attrs
 from cyclopts import Parameter
 
-from .options import SettingsOptions
+from .options import DurabilityOption, ScenarioOption, SettingsOptions
 
 __all__ = ["AppServerOptions", "AppServerRequest"]
 
@@ -29,17 +29,8 @@ class AppServerOptions(SettingsOptions):
             help="File with the token that clients of a ws:// address must send.",
         ),
     ] = None
-    scenario: Annotated[
-        str | None,
-        Parameter(name="--scenario", help="TOML or YAML file that the scripted model plays."),
-    ] = None
-    durability: Annotated[
-        Literal["write", "fsync"],
-        Parameter(
-            name="--durability",
-            help="Records survive a crash of the program (write) or of the machine (fsync).",
-        ),
-    ] = "write"
+    scenario: ScenarioOption = None
+    durability: DurabilityOption = "write"
 
 
 @attrs.frozen(kw_only=True)

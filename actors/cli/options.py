@@ -1,6 +1,6 @@
 """The options of the commands, as values."""
 
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, TypeAlias
 
 import attrs
 from cyclopts import Parameter
@@ -8,6 +8,7 @@ from cyclopts import Parameter
 __all__ = [
     "SWITCHES",
     "ConfigOptions",
+    "DurabilityOption",
     "ExecOptions",
     "ForkOptions",
     "HomeOptions",
@@ -15,6 +16,7 @@ __all__ = [
     "LoginOptions",
     "ModelsOptions",
     "ResumeOptions",
+    "ScenarioOption",
     "SettingsOptions",
 ]
 
@@ -44,6 +46,20 @@ SWITCHES: Final = frozenset(
 
 def _switch(*names: str, help: str) -> Parameter:  # noqa: A002 -- the name of the library
     return Parameter(name=names, help=help, negative=())
+
+
+ScenarioOption: TypeAlias = Annotated[
+    str | None,
+    Parameter(name="--scenario", help="TOML or YAML file that the scripted model plays."),
+]
+
+DurabilityOption: TypeAlias = Annotated[
+    Literal["write", "fsync"],
+    Parameter(
+        name="--durability",
+        help="Records survive a crash of the program (write) or of the machine (fsync).",
+    ),
+]
 
 
 @Parameter(name="*")
@@ -206,20 +222,11 @@ class ExecOptions(SettingsOptions):
         str | None,
         Parameter(name="--cyber-access-program", help="For Codex; is told and means nothing here."),
     ] = None
-    scenario: Annotated[
-        str | None,
-        Parameter(name="--scenario", help="TOML or YAML file that the scripted model plays."),
-    ] = None
+    scenario: ScenarioOption = None
     ephemeral: Annotated[
         bool, _switch("--ephemeral", help="Keep no record; the thread cannot be resumed.")
     ] = False
-    durability: Annotated[
-        Literal["write", "fsync"],
-        Parameter(
-            name="--durability",
-            help="Records survive a crash of the program (write) or of the machine (fsync).",
-        ),
-    ] = "write"
+    durability: DurabilityOption = "write"
 
 
 @Parameter(name="*")

@@ -13,6 +13,7 @@ from messages.ids import ThreadId
 from messages.ops import Op
 from messages.rpc.treadle import TreadleSubmitParams
 
+from .errors import ConnectionLost
 from .refusals import thread_refusals
 from .rpc_client import RpcClient
 
@@ -28,6 +29,13 @@ class _Entry:
     params: TreadleSubmitParams
     reply: Reply[None] | None
     refused: Callable[[Exception], None] | None = None
+
+    def fail(self, error: Exception) -> None:
+        """Tell that nothing comes of it, where that belongs."""
+        if self.reply is not None:
+            self.reply.fail(error)
+        elif self.refused is not None:
+            self.refused(error)
 
 
 @attrs.define(eq=False)
@@ -94,16 +102,23 @@ class WorkLane:
         finally:
             # No checkpoint between the last look and this, so nothing gets lost in the lane.
             self._running = False
+            # There are some only when the client is closed.
+            while self._entries:
+                self._entries.popleft().fail(self._lost(sent=False))
 
     async def _send(self, entry: _Entry) -> None:
         try:
             with thread_refusals(self.thread_id):
                 await self._rpc.request(SUBMIT, entry.params)
         except Exception as error:  # noqa: BLE001 -- raised or told where it belongs
-            if entry.reply is not None:
-                entry.reply.fail(error)
-            elif entry.refused is not None:
-                entry.refused(error)
+            entry.fail(error)
+        except trio.Cancelled:
+            entry.fail(self._lost(sent=True))
+            raise
         else:
             if entry.reply is not None:
                 entry.reply.answer(None)
+
+    def _lost(self, *, sent: bool) -> ConnectionLost:
+        """Say that the client is closed; who waits for a submission may be outside of its block."""
+        return ConnectionLost(self._rpc.server, "the client was closed").about(SUBMIT, sent=sent)

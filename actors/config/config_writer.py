@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import fcntl
 import os
@@ -16,14 +15,15 @@ from typing import Final
 import attrs
 import trio
 
+from actors.runtime import replace_file
+
 from .config_edits import Edit, edited
 from .config_file import load_config
 from .config_layer import ConfigLayer, LayerKind
-from .errors import ConfigChanged, ConfigError, ConfigNotWritten
+from .errors import ConfigChanged, ConfigNotWritten
 from .layering import CONFIG_FILE, SYSTEM_CONFIG
 from .loaded_config import Config
-from .plain_file import read_plain_file
-from .toml_file import LIMIT_BYTES, parse_toml
+from .toml_file import parse_toml, read_contents
 
 __all__ = ["ConfigWriter", "user_layer"]
 
@@ -99,7 +99,7 @@ class ConfigWriter:
     def _attempt(self, edits: tuple[Edit, ...], expected: str | None) -> Config | None:
         """Write; None when somebody else did meanwhile.  For an OS thread."""
         path = self.home / CONFIG_FILE
-        before = _contents(path)
+        before = read_contents(path)
         self._check_version(path, before or b"", expected)
         text, raw = edited(_text(before or b"", path), edits, path)
         config = load_config(
@@ -109,10 +109,13 @@ class ConfigWriter:
         if after == (before or b""):
             return config
         try:
-            return config if _replace(path, before, after) else None
+            replaced = replace_file(
+                path, after, _mode_of(path), still=lambda: read_contents(path) == before
+            )
         except OSError as exc:
             problem = f"it cannot be written: {exc.strerror or exc}"
             raise ConfigNotWritten(str(path), "", problem) from exc
+        return config if replaced else None
 
     def _check_version(self, path: Path, before: bytes, expected: str | None) -> None:
         if expected is None:
@@ -131,71 +134,11 @@ def _text(data: bytes, path: Path) -> str:
     return data.decode()
 
 
-def _contents(path: Path) -> bytes | None:
-    """
-    Read a file as a whole; None when it is missing.
-
-    Raises:
-        ConfigError: It cannot be read.
-    """
-    try:
-        file = read_plain_file(path, LIMIT_BYTES)
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    except OSError as exc:
-        raise ConfigError(str(path), "", f"it cannot be read: {exc.strerror or exc}") from exc
-    if not file.is_whole:
-        raise ConfigError(str(path), "", f"it is longer than {LIMIT_BYTES >> 20} MiB")
-    return file.data
-
-
-def _replace(path: Path, before: bytes | None, after: bytes) -> bool:
-    """
-    Put a new file in the place of one that holds *before*; return False if it does not.
-
-    Raises:
-        OSError: It could not be written; the old file is as it was.
-    """
-    target = Path(os.path.realpath(path))  # what a link points to, not the link
-    target.parent.mkdir(parents=True, exist_ok=True)
-    new = target.with_name(f".{target.name}.new")
-    new.unlink(missing_ok=True)  # of a writer that died
-    try:
-        _write(new, after, _mode_of(target))
-        # Invariant: nothing that could wait stands between this look and the step.
-        if _contents(path) != before:
-            return False
-        new.replace(target)
-    finally:
-        new.unlink(missing_ok=True)
-    _sync_folder(target.parent)
-    return True
-
-
 def _mode_of(path: Path) -> int:
     try:
         return stat.S_IMODE(path.stat().st_mode)
     except FileNotFoundError:
         return _NEW_MODE
-
-
-def _write(path: Path, data: bytes, mode: int) -> None:
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
-    with os.fdopen(os.open(path, flags, _NEW_MODE), "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fchmod(file.fileno(), mode)
-        os.fsync(file.fileno())
-
-
-def _sync_folder(path: Path) -> None:
-    # Some file systems cannot; the file is in its place all the same.
-    with contextlib.suppress(OSError):
-        fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(fd)
-        finally:
-            os.close(fd)
 
 
 # The lock -------------------------------------------------------------------

@@ -13,9 +13,9 @@ from messages.value import Json
 from .errors import ConfigError
 from .plain_file import read_plain_file
 
-__all__ = ["LIMIT_BYTES", "parse_toml", "read_toml_file"]
+__all__ = ["parse_toml", "read_contents", "read_toml_file"]
 
-LIMIT_BYTES: Final = 4 << 20
+_LIMIT_BYTES: Final = 4 << 20
 _LINE: Final = re.compile(r"\(at line (\d+), column \d+\)")
 
 
@@ -26,15 +26,26 @@ def read_toml_file(path: Path) -> Mapping[str, Json] | None:
     Raises:
         ConfigError: It cannot be read or is no TOML.
     """
+    data = read_contents(path)
+    return None if data is None else parse_toml(data, path)
+
+
+def read_contents(path: Path) -> bytes | None:
+    """
+    Read what may be TOML as a whole; None when it is missing.
+
+    Raises:
+        ConfigError: It cannot be read.
+    """
     try:
-        file = read_plain_file(path, LIMIT_BYTES)
+        file = read_plain_file(path, _LIMIT_BYTES)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as exc:
         raise ConfigError(str(path), "", f"it cannot be read: {exc.strerror or exc}") from exc
     if not file.is_whole:
-        raise ConfigError(str(path), "", f"it is longer than {LIMIT_BYTES >> 20} MiB")
-    return parse_toml(file.data, path)
+        raise ConfigError(str(path), "", f"it is longer than {_LIMIT_BYTES >> 20} MiB")
+    return file.data
 
 
 def parse_toml(data: bytes, path: Path) -> dict[str, Json]:

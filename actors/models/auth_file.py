@@ -16,6 +16,8 @@ from typing import Final
 import attrs
 import trio
 
+from actors.runtime import part_path, replace_file
+
 from .auth_errors import CredentialsError
 from .auth_stored import StoredAuth, decode_auth, encode_auth
 
@@ -71,16 +73,7 @@ class AuthFile:
         Raises:
             OSError: It could not be written; the old file is as it was.
         """
-        path = Path(os.path.realpath(self.path))
-        new = path.with_name(f"{path.name}.new")
-        new.unlink(missing_ok=True)  # of a writer that died
-        try:
-            _write(new, encode_auth(stored))
-            new.replace(path)
-        except OSError:
-            new.unlink(missing_ok=True)
-            raise
-        _sync_folder(path.parent)
+        replace_file(self.path, encode_auth(stored), _MODE)
 
     def remove(self) -> bool:
         """
@@ -91,7 +84,7 @@ class AuthFile:
         """
         path = Path(os.path.realpath(self.path))
         found = False
-        for file in (path.with_name(f"{path.name}.new"), path, self.path):
+        for file in (part_path(self.path), path, self.path):
             with contextlib.suppress(FileNotFoundError):
                 file.unlink()
                 found = True
@@ -160,21 +153,3 @@ def _read(path: Path) -> bytes:
         return os.read(fd, _LIMIT_BYTES)
     finally:
         os.close(fd)
-
-
-def _write(path: Path, data: bytes) -> None:
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
-    with os.fdopen(os.open(path, flags, _MODE), "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _sync_folder(path: Path) -> None:
-    # Some file systems cannot; the file is in its place all the same.
-    with contextlib.suppress(OSError):
-        fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(fd)
-        finally:
-            os.close(fd)

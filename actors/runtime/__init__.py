@@ -1,6 +1,7 @@
 """
 The actor kernel: mailboxes, event channels, watches, actors and supervision.
 
+Beside it what every room may need: time and ids, and files that are replaced as a whole.
 It knows nothing of conversations, and imports no other room.
 """
 
@@ -48,6 +49,7 @@ from .supervision import (
     SupervisorStatistics,
 )
 from .watch import Watch
+from .whole_file import part_path, replace_file
 from .world import World
 
 __all__ = [
@@ -94,5 +96,7 @@ __all__ = [
     "World",
     "backoff",
     "decide",
+    "part_path",
     "recent",
+    "replace_file",
 ]

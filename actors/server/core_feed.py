@@ -84,7 +84,7 @@ class CoreEvents:
     _parent_id: str | None
     next_seq: int
     _channel: EventChannel[Outgoing] = attrs.field(
-        factory=lambda: EventChannel[Outgoing](capacity=_CAPACITY), init=False
+        factory=lambda: EventChannel[Outgoing](capacity=_CAPACITY, keeps_read=False), init=False
     )
     _told: ThreadSnapshot | None = attrs.field(default=None, init=False)
 

@@ -242,8 +242,8 @@ class ItemProjection:
             )
 
     def _on_input(self, turn_id: str, event: events.TerminalInteraction) -> Told:
-        # The thread says it when the tool is done waiting: what was typed may have been the
-        # end of the command.
+        # The thread says it before it types.  The command may have ended by then all the same:
+        # a call that only looks for its last words is told, too.
         if event.call_id in self.open or self._runs(turn_id):
             yield TerminalInteractionNotification(
                 thread_id=self._thread_id,

@@ -103,7 +103,8 @@ class LoadedThread:
     _last: "dict[Connection, _Mark]" = attrs.field(factory=dict["Connection", "_Mark"], init=False)
     # Whether another process goes on with the thread, and says what there is to say of it.
     _given_away: bool = attrs.field(default=False, init=False)
-    # Made for the first connection that follows the events as they are; None costs nothing.
+    # For connections that follow the events as they are: made for the first, and gone with the
+    # last.  None costs nothing.
     _core: CoreEvents | None = attrs.field(default=None, init=False)
     # The number of the next event to take.
     _next_seq: int = attrs.field(default=1, init=False)
@@ -158,6 +159,8 @@ class LoadedThread:
         if feed is None:
             return False
         feed.stop()
+        if connection.core_events and not any(other.core_events for other in self._feeds):
+            self._core = None  # nobody would read what it writes and keeps
         for question in self._questions.values():
             question.lose(connection)
         return True

@@ -1,6 +1,6 @@
 """Compaction: a summary by the model takes the place of what was said before."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import attrs
@@ -69,7 +69,9 @@ class Compactor:
 
     Attributes:
         context: Of the turn; its model writes the summary.
-        known: What the history says besides the initial context, and is to say again.
+        known:
+            Says what the history says besides the initial context, and is to say again.
+            Asked when it is replaced: a turn may have told it after this was made.
         prompt: What the model is told to do.
         limit: Tokens from which on the turn compacts by itself; None means never.
     """
@@ -78,7 +80,7 @@ class Compactor:
     outlet: Outlet
     provider: ModelProvider
     world: World
-    known: tuple[Message, ...] = ()
+    known: Callable[[], tuple[Message, ...]]
     prompt: str = COMPACTION_PROMPT
     limit: int | None = None
 
@@ -131,7 +133,7 @@ class Compactor:
         before = outlet.history.items
         after = [
             *build_compacted_history(
-                (*initial_context(settings), *self.known), collect_user_messages(before), summary
+                (*initial_context(settings), *self.known()), collect_user_messages(before), summary
             ),
             *(item for item in before if isinstance(item, GhostSnapshot)),
         ]

@@ -2,6 +2,7 @@
 
 import attrs
 
+from messages.items import Message
 from messages.ops import ReviewRequest
 
 from .approved_prefixes import ApprovedPrefixes
@@ -77,10 +78,14 @@ class Works:
             outlet=session.outlet,
             provider=session.services.provider,
             world=session.services.world,
-            known=(*self._prefixes.context, *self._skills.context),
+            known=self._known,
             prompt=config.compact_prompt or COMPACTION_PROMPT,
             limit=compaction_limit(context, config.auto_compact_token_limit),
         )
+
+    def _known(self) -> tuple[Message, ...]:
+        """Say what the model was told in developer messages that compactions keep."""
+        return (*self._prefixes.context, *self._skills.context)
 
     def _downshift(self, context: TurnContext) -> Compactor | None:
         """Let the model before compact, when the present one has a smaller window."""

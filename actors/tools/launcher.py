@@ -76,8 +76,9 @@ Launcher and keepers ignore them: they end when their owner does, or says so, an
 the owner may want to finish its commands in order first.
 """
 
-# What Python ignores on its own account, and commands expect to be as usual.
-_RESTORED: Final = (*_QUIET, signal.SIGPIPE, signal.SIGXFSZ, signal.SIGCHLD)
+# What Python ignores on its own account, or a shell in what it starts in the background;
+# commands expect it to be as usual.
+_RESTORED: Final = (*_QUIET, signal.SIGQUIT, signal.SIGPIPE, signal.SIGXFSZ, signal.SIGCHLD)
 
 _REQUEST_LENGTH_BYTES: Final = 4
 

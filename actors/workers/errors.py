@@ -29,12 +29,16 @@ class WorkerLost(PoolError):  # noqa: N818 -- a condition the caller handles
     Attributes:
         number: Which worker.
         pid: Its process.
+        begun: Whether it had said that it begins with what it was asked, which it says of
+            adoptions only.
     """
 
-    def __init__(self, number: int, pid: int) -> None:
-        super().__init__(number, pid)
+    # By its place, or copies and pickles could not give it.
+    def __init__(self, number: int, pid: int, begun: bool = False) -> None:  # noqa: FBT001, FBT002
+        super().__init__(number, pid, begun)
         self.number = number
         self.pid = pid
+        self.begun = begun
 
     def __str__(self) -> str:
         return (

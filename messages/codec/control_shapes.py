@@ -19,6 +19,7 @@ CONTROL_SHAPES: Shapes = {
     control.TurnStarted: Shape(tag="turn_started"),
     control.TurnEnded: Shape(tag="turn_ended"),
     control.Pong: Shape(tag="pong"),
+    control.Begun: Shape(tag="begun"),
     control.Done: Shape(tag="done"),
     control.Reported: Shape(tag="reported"),
 }

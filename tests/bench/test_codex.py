@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.effort import SOAK
 from tests.interop.codex_binary import codex_executable, why_no_codex
 
 from .codex import MEASURES, comparisons
@@ -20,7 +21,7 @@ SHORT = 0.01
 ALWAYS = frozenset({"crowd", "deltas", "loss"})
 """What is tried in each run of the tests: all in which ours may lose nothing."""
 
-_SOAK = os.environ.get("TREADLE_SOAK", "") not in {"", "0"}
+_SOAK = os.environ.get(SOAK, "") not in {"", "0"}
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

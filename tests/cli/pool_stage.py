@@ -4,7 +4,6 @@ import json
 import os
 import socket
 import sys
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +11,8 @@ from subprocess import DEVNULL, PIPE, Popen
 from typing import Any, Final, Protocol
 
 import attrs
+
+from tests.waiting import look_until
 
 from .running import ROOT
 
@@ -135,11 +136,7 @@ class PoolProcess:
 
     def wait_until(self, client: Client, wanted: Callable[[Any], bool]) -> Any:
         """Look at the pool until it is as wanted."""
-        end = time.monotonic() + PATIENCE
-        while not wanted(now := client.ask("treadle/pool/read")):
-            assert time.monotonic() < end, now
-            time.sleep(0.02)
-        return now
+        return look_until(lambda: client.ask("treadle/pool/read"), wanted)
 
     def next_line(self, part: str) -> str:
         """Wait for a line on standard error with this in it."""

@@ -85,6 +85,14 @@ class Bench:
         """All rollouts, oldest first."""
         return sorted(self.home.glob("sessions/*/*/*/*.jsonl"))
 
+    def expect_sleep(self) -> None:
+        """Make a pipe where the command that sleeps writes its process id."""
+        os.mkfifo(self.cwd / "pid")
+
+    def pid_of_sleep(self) -> int:
+        """Wait until that command runs."""
+        return int((self.cwd / "pid").read_text())
+
     @contextmanager
     def process(
         self,

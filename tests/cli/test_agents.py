@@ -12,6 +12,7 @@ from messages.content import TextInput
 from messages.events import Event, ExecCommandEnd, ExecCommandStatus, TurnComplete
 from messages.ops import UserInput
 from messages.settings import AskForApproval
+from tests.waiting import PATIENCE
 
 SCENARIO = """
 [[reply]]
@@ -40,7 +41,7 @@ async def test_questions_of_agents_are_refused_so_that_nothing_hangs(tmp_path: P
             readers = [agent.thread.subscribe() for agent in agents]
             for agent in agents:
                 await agent.thread.submit(UserInput(items=(TextInput(text="shell"),)))
-            with trio.fail_after(5):
+            with trio.fail_after(PATIENCE):
                 for reader in readers:
                     async for event in reader:
                         assert isinstance(event, Event)

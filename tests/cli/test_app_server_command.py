@@ -35,10 +35,15 @@ class Client:
         line, _, self._rest = self._rest.partition(b"\n")
         return json.loads(line)
 
-    def until(self, method: str) -> Any:
-        while (message := self.hear()).get("method") != method:
-            pass
-        return message["params"]
+    def until_item(self, kind: str) -> None:
+        """Wait until an item of this kind has started."""
+        while True:
+            message = self.hear()
+            if (
+                message.get("method") == "item/started"
+                and message["params"]["item"]["type"] == kind
+            ):
+                return
 
     def ask(self, number: int, method: str, **params: Any) -> Any:
         self.say(number, method, **params)
@@ -70,7 +75,8 @@ def test_a_client_at_standard_input_runs_a_turn_and_ends_the_server(bench: Bench
         client.say(
             2, "turn/start", threadId=thread["id"], input=[{"type": "text", "text": "sleep"}]
         )
-        client.until("turn/started")
+        # Its record begins after the turn does; when the model has answered it is there.
+        client.until_item("commandExecution")
         assert process.stdin is not None
         process.stdin.close()
         code, err = end_of(process)

@@ -22,6 +22,7 @@ from messages.events import (
 )
 from messages.ids import CallId
 from messages.ops import ExecApproval, Interrupt, OverrideTurnContext, ReviewDecisionKind, UserInput
+from tests.waiting import PATIENCE
 
 from .stage import careful
 
@@ -181,7 +182,7 @@ async def _fork_and_resume(
     removed = await manager.remove_thread(thread.thread_id)
     assert removed is thread
     journey.note("removed", thread.state.value)
-    with trio.fail_after(5):
+    with trio.fail_after(PATIENCE):
         try:
             await thread.submit(said("anybody?"))
         except ThreadClosed as error:

@@ -18,6 +18,7 @@ from actors.client import (
     connect_process,
     open_process_client,
     open_rpc_client,
+    process_client,
 )
 from actors.server.rpc_errors import BadToken
 from actors.server.transports.bearer import Token
@@ -25,6 +26,7 @@ from actors.server.transports.listening import open_listener
 from actors.supervisor import ThreadCreated, ThreadOrigin
 from messages.ops import Interrupt
 from tests.server.rpc_stage import stage_connections
+from tests.waiting import PATIENCE
 
 from .journey import said
 from .stage import SECRET, careful, environment, folders, open_server
@@ -190,8 +192,11 @@ async def test_command_that_is_a_text() -> None:
 
 
 @pytest.mark.slow
-async def test_process_ends_with_the_block_and_what_it_started_too(tmp_path: Path) -> None:
+async def test_process_ends_with_the_block_and_what_it_started_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Also one that does not listen to the end of its input."""
+    monkeypatch.setattr(process_client, "_GRACE", 0.1)
     read, write = os.pipe()
     os.set_inheritable(write, True)
     program = (
@@ -256,6 +261,6 @@ async def test_two_kinds_of_clients_at_one_server(tmp_path: Path) -> None:
     ):
         created = other.subscribe_thread_created()
         new = await one.start_thread(careful(tmp_path / "work"))
-        with trio.fail_after(5):
+        with trio.fail_after(PATIENCE):
             announced = await created.receive()
         assert announced == ThreadCreated(thread_id=new.thread_id, origin=ThreadOrigin.START)

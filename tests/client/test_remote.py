@@ -12,7 +12,9 @@ from trio.testing import wait_all_tasks_blocked
 
 from actors import ThreadConfig
 from actors.client import (
+    ConnectionLost,
     NotOverTheWire,
+    RemoteNewThread,
     RemoteSupervisor,
     RolloutRefused,
     ThreadNotFollowed,
@@ -28,7 +30,7 @@ from actors.rollout import (
 )
 from actors.runtime import Lagged, MailboxFull
 from actors.supervisor import ThreadAlreadyLoaded, ThreadCreated, ThreadNotFound, ThreadOrigin
-from actors.thread import SteerInputEmpty, ThreadClosed, TurnMismatch
+from actors.thread import SteerInputEmpty, Thread, ThreadClosed, TurnMismatch
 from actors.tools import DynamicToolInvalid
 from messages.events import (
     Event,
@@ -37,7 +39,7 @@ from messages.events import (
     TurnComplete,
 )
 from messages.ids import ThreadId, TurnId
-from messages.ops import Interrupt, SetThreadName
+from messages.ops import Interrupt, SetThreadName, Submission
 from messages.settings import DynamicToolSpec
 
 from .journey import said
@@ -221,6 +223,40 @@ async def test_input_behind_work_that_waits_does_not_hold_up_an_interrupt(tmp_pa
         await new.thread.submit(Interrupt())
         await until(new.thread, TurnAborted)
         nursery.cancel_scope.cancel()
+
+
+async def test_submissions_that_wait_when_the_client_is_closed_are_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever waits may be outside of the client's block, and would wait for ever."""
+    lost: list[str] = []
+
+    async def submit(new: RemoteNewThread) -> None:
+        try:
+            await new.thread.submit(said("hello"))
+        except ConnectionLost as exc:
+            lost.append(exc.fate)
+
+    async def full(_thread: Thread, _submission: Submission) -> None:
+        await trio.sleep_forever()
+
+    with trio.fail_after(10):
+        async with (
+            serving_unix(tmp_path) as (_, url),
+            trio.open_nursery() as nursery,
+            connect(url) as remote,
+        ):
+            new = await remote.start_thread(careful(tmp_path / "work"))
+            monkeypatch.setattr(Thread, "submit_with_id", full)
+            for _ in range(3):
+                nursery.start_soon(submit, new)
+                await wait_all_tasks_blocked(0.01)
+
+    assert sorted(lost) == [
+        "treadle/submit was not sent",
+        "treadle/submit was not sent",
+        "treadle/submit was sent and may have been carried out",
+    ]
 
 
 async def test_what_cannot_be_said_is_refused_by_name(tmp_path: Path) -> None:

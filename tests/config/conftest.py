@@ -11,3 +11,9 @@ from .places import Places
 def places(tmp_path: Path) -> Places:
     """Empty ones."""
     return Places(tmp_path.resolve()).make()
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """A folder with nothing in it."""
+    return tmp_path

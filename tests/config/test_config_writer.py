@@ -16,6 +16,7 @@ from actors.config import (
     user_layer,
 )
 from actors.config import config_writer as module
+from actors.runtime import whole_file
 
 MODEL = ("model",)
 
@@ -125,14 +126,14 @@ async def test_a_change_to_another_version_than_expected_is_refused(
 
 async def test_what_somebody_writes_meanwhile_is_not_lost(tmp_path: Path, file: Path) -> None:
     """Somebody who knows of no lock; the change is made to what is there then."""
-    write = module._write
+    write = whole_file._write
 
     def slow(path: Path, data: bytes, mode: int) -> None:
         write(path, data, mode)
         if b"theirs" not in data:
             file.write_text('model = "a" # mine\ntheirs = 1\n')
 
-    with patch.object(module, "_write", slow):
+    with patch.object(whole_file, "_write", slow):
         await writer(tmp_path).write([set_value(MODEL, "b")])
 
     assert read(file) == 'model = "b" # mine\ntheirs = 1\n'
@@ -140,7 +141,7 @@ async def test_what_somebody_writes_meanwhile_is_not_lost(tmp_path: Path, file: 
 
 async def test_a_file_that_never_rests_is_given_up(tmp_path: Path, file: Path) -> None:
     """After some attempts, with what they wrote last."""
-    write, count = module._write, 0
+    write, count = whole_file._write, 0
 
     def slow(path: Path, data: bytes, mode: int) -> None:
         nonlocal count
@@ -148,7 +149,7 @@ async def test_a_file_that_never_rests_is_given_up(tmp_path: Path, file: Path) -
         write(path, data, mode)
         file.write_text(f"theirs = {count}\n")
 
-    with patch.object(module, "_write", slow), pytest.raises(ConfigNotWritten, match="keeps"):
+    with patch.object(whole_file, "_write", slow), pytest.raises(ConfigNotWritten, match="keeps"):
         await writer(tmp_path).write([set_value(MODEL, "b")])
 
     assert read(file) == f"theirs = {count}\n"

@@ -18,6 +18,7 @@ from messages.events import (
     TerminalInteraction,
 )
 from messages.items import FunctionCall
+from tests.waiting import PATIENCE
 
 from ..thread.stage import read
 from ..tools.processes import children
@@ -148,7 +149,7 @@ async def test_sessions_end_with_an_interrupt_of_a_later_turn_deaf_or_not(tmp_pa
         await arena.wait_for(ExecCommandBegin, 5)
 
         [stopped] = await arena.interrupt()
-        with trio.fail_after(3):
+        with trio.fail_after(PATIENCE):
             await arena.wait_for(ExecCommandEnd, 5)
 
         assert "aborted by user" in stopped

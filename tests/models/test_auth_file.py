@@ -18,6 +18,7 @@ from actors.models import auth_file as module
 from actors.models.auth_file import AuthFile
 from actors.models.auth_stored import StoredAuth
 from tests.models.logins import chatgpt, write_login
+from tests.waiting import PATIENCE
 
 KEY = StoredAuth.of_key("sk-1")
 
@@ -135,7 +136,22 @@ def test_file_that_cannot_be_read_is_no_logout(file: AuthFile, kind: str) -> Non
         file.read()
 
 
-async def test_lock_keeps_the_next_writer_waiting(file: AuthFile) -> None:
+@pytest.fixture
+def refused(monkeypatch: pytest.MonkeyPatch) -> trio.Event:
+    """Set as soon as somebody has found the lock taken."""
+    found, try_lock = trio.Event(), AuthFile._try_lock
+
+    def trying(file: AuthFile, fd: int) -> bool:
+        if try_lock(file, fd):
+            return True
+        found.set()
+        return False
+
+    monkeypatch.setattr(AuthFile, "_try_lock", trying)
+    return found
+
+
+async def test_lock_keeps_the_next_writer_waiting(file: AuthFile, refused: trio.Event) -> None:
     """Also one of the same process, and until the first is done."""
     order: list[str] = []
 
@@ -145,7 +161,7 @@ async def test_lock_keeps_the_next_writer_waiting(file: AuthFile) -> None:
 
     async with trio.open_nursery() as nursery, file.locked():
         nursery.start_soon(second)
-        await trio.sleep(0.06)
+        await refused.wait()
         order.append("first")
 
     assert order == ["first", "second"]
@@ -165,12 +181,19 @@ async def test_lock_that_is_never_given_back_is_told(
     assert trio.current_time() - started == pytest.approx(30, abs=0.1)
 
 
-async def test_waiting_for_the_lock_can_be_cancelled(file: AuthFile) -> None:
+async def test_waiting_for_the_lock_can_be_cancelled(file: AuthFile, refused: trio.Event) -> None:
     """At once, and nothing stays open."""
     async with file.locked():
-        with trio.move_on_after(0.01) as scope:
-            async with file.locked():
-                pass
+        with trio.CancelScope() as scope:
+            async with trio.open_nursery() as nursery:
+
+                async def cancel() -> None:
+                    await refused.wait()
+                    scope.cancel()
+
+                nursery.start_soon(cancel)
+                async with file.locked():
+                    pass
 
     assert scope.cancelled_caught
 
@@ -234,7 +257,7 @@ async def test_lock_of_a_process_that_died_is_free(file: AuthFile) -> None:
     assert scope.cancelled_caught
 
     holder.kill()
-    with trio.fail_after(5):
+    with trio.fail_after(PATIENCE):
         async with file.locked():
             pass
     await holder.wait()

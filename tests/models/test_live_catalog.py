@@ -39,6 +39,7 @@ from tests.models.model_lists import (
     slugs,
     write,
 )
+from tests.waiting import PATIENCE
 
 ONLINE, OFFLINE = RefreshStrategy.ONLINE, RefreshStrategy.OFFLINE
 ONLINE_IF_UNCACHED = RefreshStrategy.ONLINE_IF_UNCACHED
@@ -333,7 +334,7 @@ async def test_leaving_the_block_drops_a_fetch(tmp_path: Path) -> None:
     """Nobody waits for a server that does not answer."""
     server = Server.of(entry("a"), hold=trio.Event())
 
-    with trio.fail_after(5):
+    with trio.fail_after(PATIENCE):
         async with catalog_of(tmp_path, server) as catalog:
             await Quiet(catalog).hear("1")
 

@@ -282,6 +282,7 @@ class Loopback:
 
     reply: Reply
     requests: list[RecordedRequest] = attrs.field(factory=list, init=False)
+    asked: trio.Event = attrs.field(factory=trio.Event, init=False)
 
     def decide(self, request: Any, body: bytes) -> tuple[RecordedRequest, Reply]:
         recorded = RecordedRequest(
@@ -292,6 +293,7 @@ class Loopback:
             body=body,
         )
         self.requests.append(recorded)
+        self.asked.set()
         return recorded, self.reply
 
     async def run(self, *, task_status: trio.TaskStatus[str]) -> None:
@@ -333,8 +335,7 @@ async def test_cancelled_fetch_closes_its_connection() -> None:
             fetch = http_models_fetch(provider(base_url=url), environ={}, version="1")
             async with trio.open_nursery() as asking:
                 asking.start_soon(fetch, None)
-                while not server.requests:
-                    await trio.lowlevel.checkpoint()
+                await server.asked.wait()
                 asking.cancel_scope.cancel()
             outcome = await server.requests[0].wait_ended()
             nursery.cancel_scope.cancel()

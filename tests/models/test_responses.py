@@ -1,83 +1,44 @@
-"""The Responses provider against a real server on loopback."""
+"""The provider of the Responses API against a real server: what it asks and what it gives."""
 
 from __future__ import annotations
 
 import logging
 import zlib
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import asynccontextmanager
-from typing import Any
 
 import pytest
 import trio
 
 from actors.models import (
     Completed,
-    ConnectionFailed,
-    ContextWindowExceeded,
     Created,
-    InternalServerError,
-    InvalidRequest,
     ItemAdded,
     ItemDone,
     MissingKey,
-    ModelError,
-    ProviderInfo,
-    RateLimited,
     RateLimits,
     ReasoningSummaryDelta,
     ReasoningSummaryPartAdded,
-    ResponsesProvider,
-    ResponseStreamFailed,
     ServerReasoningIncluded,
-    StreamDisconnected,
     TextDelta,
     TurnState,
-    UnexpectedStatus,
 )
 from messages.content import OutputText
 from messages.events import RateLimitSnapshot, RateLimitWindow, TokenUsage
 from messages.items import FunctionCall, Message, ReasoningItem, SummaryText
-from tests.interop.mock_responses import MockResponses, Outcome, open_mock_responses
+from tests.interop.mock_responses import Outcome
 from tests.interop.scripted_replies import (
     EventStream,
-    Pause,
     Refusal,
-    Reply,
-    Silence,
     StreamEnd,
     Usage,
     answer,
-    failed_answer,
     function_call,
-    incomplete_answer,
     reasoning,
-    refusal,
     text_message,
-    unfinished_answer,
 )
 from tests.models.asking import ask, request_of
+from tests.waiting import PATIENCE
 
-
-@asynccontextmanager
-async def serving(
-    *replies: Reply, **changes: Any
-) -> AsyncGenerator[tuple[ResponsesProvider, MockResponses]]:
-    async with open_mock_responses(replies) as server:
-        info = ProviderInfo(
-            **{"id": "mock", "name": "Mock", "base_url": server.base_url, **changes}
-        )
-        async with ResponsesProvider(
-            info=info, environ={"MOCK_KEY": "k3y"}, version="9"
-        ) as provider:
-            yield provider, server
-
-
-async def error_of(*replies: Reply, **changes: Any) -> ModelError:
-    async with serving(*replies, **changes) as (provider, _):
-        with pytest.raises(ModelError) as caught:
-            await ask(provider, request_of("hi"))
-        return caught.value
+from .responses_stage import open_listener, provider_for, serving
 
 
 async def test_provider_gives_everything_a_response_holds() -> None:
@@ -236,7 +197,7 @@ async def test_completed_ends_reading_though_the_connection_stays_open() -> None
     stalled = EventStream(steps=answer(text_message("hi")).steps, end=StreamEnd.STALL)
 
     async with serving(stalled, answer()) as (provider, server):
-        with trio.fail_after(5):
+        with trio.fail_after(PATIENCE):
             events = await ask(provider, request_of("hi"))
             outcome = await server.requests[0].wait_ended()
             again = await ask(provider, request_of("hi"))
@@ -311,281 +272,6 @@ async def test_compressed_stream_is_read_though_nobody_asked_for_it() -> None:
         assert await ask(provider, request_of("hi")) == [Completed("r", None)]
 
 
-@pytest.mark.parametrize("status", [401, 403, 404])
-async def test_refusals_for_good_are_final(status: int) -> None:
-    """Trying again would only come to the same."""
-    error = await error_of(refusal(status, "no", headers=(("x-request-id", "req"),)))
-
-    assert isinstance(error, UnexpectedStatus)
-    assert (error.status, error.retryable, error.request_id) == (status, False, "req")
-    assert ": no, url: http://127.0.0.1:" in str(error)
-
-
-async def test_url_in_an_error_has_no_query() -> None:
-    """It may hold a key."""
-    error = await error_of(refusal(404), query_params={"key": "SECRET"})
-
-    assert "SECRET" not in str(error)
-
-
-@pytest.mark.parametrize(
-    ("reply", "kind", "delay"),
-    [
-        (refusal(429, "slow", headers=(("Retry-After", "7"),)), RateLimited, 7.0),
-        (refusal(429, "Please try again in 1.5s."), RateLimited, 1.5),
-        (refusal(500, "oops"), InternalServerError, None),
-        (refusal(503, "later", headers=(("Retry-After", "2"),)), UnexpectedStatus, 2.0),
-    ],
-)
-async def test_passing_refusals_are_retryable_with_their_delay(
-    reply: Reply, kind: type[ModelError], delay: float | None
-) -> None:
-    """The provider itself does not wait."""
-    error = await error_of(reply)
-
-    assert type(error) is kind
-    assert (error.retryable, error.delay, error.before_stream) == (True, delay, True)
-
-
-async def test_invalid_request_gives_the_servers_words() -> None:
-    """The whole body, as Codex shows it."""
-    error = await error_of(Refusal(status=400, body=b'{"detail": "bad tool"}'))
-
-    assert isinstance(error, InvalidRequest)
-    assert str(error) == '{"detail": "bad tool"}'
-
-
-async def test_endless_refusal_is_cut() -> None:
-    """An error text of gigabytes is not read to its end."""
-    error = await error_of(Refusal(status=404, body=b"x" * 3_000_000))
-
-    assert isinstance(error, UnexpectedStatus)
-    assert len(error.body) == 64 * 1024
-
-
-async def test_failed_response_is_reported_while_the_stream_is_open() -> None:
-    """Not when the server closes it, which may take minutes."""
-    failed = failed_answer("context_length_exceeded", "too long", text_message("part"))
-    reply = EventStream(steps=failed.steps, end=StreamEnd.STALL)
-
-    async with serving(reply) as (provider, _):
-        events: list[object] = []
-        with trio.fail_after(5), pytest.raises(ContextWindowExceeded):
-            async with provider.stream(request_of("hi")) as stream:
-                async for event in stream:
-                    events.append(event)
-
-    assert TextDelta("part") in events
-
-
-async def test_incomplete_response_is_an_error() -> None:
-    """With the server's reason."""
-    error = await error_of(incomplete_answer("content_filter", text_message("part")))
-
-    assert str(error).endswith("Incomplete response returned, reason: content_filter")
-
-
-@pytest.mark.parametrize("end", [StreamEnd.CLOSE, StreamEnd.CUT])
-async def test_stream_without_completion_is_an_error(end: StreamEnd) -> None:
-    """Whether it ends properly or in the middle, and what came before stands."""
-    events: list[object] = []
-
-    async with serving(unfinished_answer(text_message("part"), end=end)) as (provider, _):
-        with pytest.raises(StreamDisconnected) as caught:
-            async with provider.stream(request_of("hi")) as stream:
-                async for event in stream:
-                    events.append(event)
-
-    assert caught.value.retryable
-    assert not caught.value.before_stream
-    assert TextDelta("part") in events
-
-
-async def test_error_is_given_once_and_then_the_stream_has_ended() -> None:
-    """A reader that goes on gets nothing more."""
-    async with (
-        serving(failed_answer("other", "m")) as (provider, _),
-        provider.stream(request_of("hi")) as stream,
-    ):
-        with pytest.raises(StreamDisconnected):
-            async for _ in stream:
-                pass
-
-        assert [event async for event in stream] == []
-
-
-async def test_answer_that_is_no_event_stream_is_named() -> None:
-    """As from a web server at the wrong address; trying again does not help."""
-    page = Refusal(status=200, body=b"<html>", headers=(("Content-Type", "text/html; x=y"),))
-
-    error = await error_of(page)
-
-    assert isinstance(error, ResponseStreamFailed)
-    assert not error.retryable
-    assert "expected a text/event-stream from http://127.0.0.1:" in str(error)
-    assert "got text/html" in str(error)
-
-
-async def test_refused_connection_is_retryable() -> None:
-    """Nobody listens; somebody may later."""
-    (listener,) = await trio.open_tcp_listeners(0, host="127.0.0.1")
-    port = listener.socket.getsockname()[1]
-    await listener.aclose()
-
-    async with provider_for(f"http://127.0.0.1:{port}") as provider:
-        with pytest.raises(ConnectionFailed) as caught:
-            await ask(provider, request_of("hi"))
-
-    assert caught.value.retryable
-    assert caught.value.before_stream
-    assert f"(http://127.0.0.1:{port}/responses)" in str(caught.value)
-
-
-async def test_connection_that_closes_without_an_answer_is_retryable() -> None:
-    """The server may have restarted."""
-    async with open_listener(lambda _: None, b"") as url, provider_for(url) as provider:
-        with pytest.raises(ConnectionFailed) as caught:
-            await ask(provider, request_of("hi"))
-
-    assert caught.value.retryable
-
-
-@pytest.mark.parametrize("token", ["half\nkey", "schlüssel\x00"])
-async def test_key_that_no_header_can_hold_is_final_and_stays_secret(token: str) -> None:
-    """The error names the place, not the key."""
-    error = await error_of(answer(), experimental_bearer_token=token)
-
-    assert isinstance(error, ConnectionFailed)
-    assert not error.retryable
-    assert "half" not in str(error)
-    assert "schl" not in str(error)
-
-
-async def test_cancellation_in_the_middle_closes_the_connection() -> None:
-    """The server sees it at once, and the provider goes on working."""
-    never = trio.Event()
-    start = answer(text_message("a", "b")).steps[:3]
-
-    async with serving(EventStream(steps=(*start, Pause(never))), answer()) as (provider, server):
-        with trio.fail_after(5):
-            with trio.CancelScope() as scope:
-                async with provider.stream(request_of("hi")) as stream:
-                    async for event in stream:
-                        if isinstance(event, ItemAdded):
-                            scope.cancel()
-            outcome = await server.requests[0].wait_ended()
-            again = await ask(provider, request_of("hi"))
-
-    assert scope.cancelled_caught
-    assert outcome is Outcome.CLIENT_LEFT
-    assert isinstance(again[-1], Completed)
-
-
-async def test_cancellation_before_the_answer_closes_the_connection() -> None:
-    """Also while nothing has come yet."""
-    async with serving(Silence()) as (provider, server), trio.open_nursery() as nursery:
-        with trio.fail_after(5):
-            nursery.start_soon(ask, provider, request_of("hi"))
-            (request,) = await server.wait_requests(1)
-            nursery.cancel_scope.cancel()
-
-    assert request.outcome is Outcome.CLIENT_LEFT
-
-
-async def test_leaving_early_closes_the_connection() -> None:
-    """A reader need not read to the end; leaving the block is enough."""
-    never = trio.Event()
-    steps = (*answer(text_message("a")).steps[:3], Pause(never))
-
-    async with serving(EventStream(steps=steps), answer()) as (provider, server):
-        with trio.fail_after(5):
-            async with provider.stream(request_of("hi")) as stream:
-                assert await anext(stream) == Created()
-            assert await server.requests[0].wait_ended() is Outcome.CLIENT_LEFT
-            await ask(provider, request_of("hi"))
-
-
-async def test_error_of_the_reader_passes_through() -> None:
-    """It is not replaced by anything the clean-up does."""
-    never = trio.Event()
-    steps = (*answer(text_message("a")).steps[:3], Pause(never))
-
-    async with serving(EventStream(steps=steps)) as (provider, _):
-        with pytest.raises(LookupError):
-            async with provider.stream(request_of("hi")) as stream:
-                await anext(stream)
-                raise LookupError
-
-
-@pytest.mark.slow
-async def test_many_streams_are_open_at_once() -> None:
-    """More than the hundred that HTTP clients usually allow."""
-    go = trio.Event()
-    count = 120
-    start, *rest = answer(text_message("hi")).steps
-    results: list[Sequence[object]] = []
-
-    async def ask_and_keep(provider: ResponsesProvider) -> None:
-        results.append(await ask(provider, request_of("hi")))
-
-    replies = [EventStream(steps=(start, Pause(go), *rest)) for _ in range(count)]
-    async with serving(*replies) as (provider, server), trio.open_nursery() as nursery:
-        for _ in range(count):
-            nursery.start_soon(ask_and_keep, provider)
-        with trio.fail_after(20):
-            await server.wait_requests(count)
-        go.set()
-
-    assert len(results) == count
-    assert all(isinstance(result[-1], Completed) for result in results)
-
-
-async def test_many_streams_can_be_cancelled_at_once() -> None:
-    """The server sees each of them go, and the provider goes on working."""
-    count = 40
-    never = trio.Event()
-    start = answer(text_message("a", "b")).steps[:4]
-    replies = [EventStream(steps=(*start, Pause(never))) for _ in range(count)]
-
-    async with serving(*replies, answer()) as (provider, server):
-        with trio.fail_after(10):
-            async with trio.open_nursery() as nursery:
-                for _ in range(count):
-                    nursery.start_soon(ask, provider, request_of("hi"))
-                await server.wait_requests(count)
-                nursery.cancel_scope.cancel()
-            outcomes = [await request.wait_ended() for request in server.requests]
-            await ask(provider, request_of("hi"))
-
-    assert outcomes == [Outcome.CLIENT_LEFT] * count
-
-
-async def test_closing_breaks_off_what_is_open() -> None:
-    """The reader gets an error like any other, and the server sees it go."""
-    never = trio.Event()
-    start = answer(text_message("a")).steps[:3]
-
-    async with serving(EventStream(steps=(*start, Pause(never)))) as (provider, server):
-        with trio.fail_after(5), pytest.raises(StreamDisconnected):
-            async with provider.stream(request_of("hi")) as events:
-                assert await anext(events) == Created()
-                await provider.aclose()
-                async for _ in events:
-                    pass
-        assert await server.requests[0].wait_ended() is Outcome.CLIENT_LEFT
-
-
-async def test_closed_provider_refuses_and_closes_twice() -> None:
-    """What was open broke off; nothing new starts."""
-    async with serving(answer()) as (provider, _):
-        await ask(provider, request_of("hi"))
-        await provider.aclose()
-        await provider.aclose()
-
-        with pytest.raises(trio.ClosedResourceError, match="provider 'mock' is closed"):
-            await ask(provider, request_of("hi"))
-
-
 async def test_requests_are_not_logged_at_info(caplog: pytest.LogCaptureFixture) -> None:
     """The client library would report each of them."""
     with caplog.at_level(logging.INFO):
@@ -600,37 +286,3 @@ _OK = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nContent-Length: %d
     len(_BODY),
     _BODY,
 )
-
-
-def provider_for(url: str) -> ResponsesProvider:
-    return ResponsesProvider(info=ProviderInfo(id="mock", name="Mock", base_url=url))
-
-
-async def received_request(stream: trio.SocketStream) -> bool:
-    """Read one whole request; False when there is none any more."""
-    received = b""
-    while not received.endswith(b"}"):
-        chunk = await stream.receive_some()
-        if not chunk:
-            return False
-        received += chunk
-    return True
-
-
-@asynccontextmanager
-async def open_listener(seen: Any, reply: bytes) -> AsyncGenerator[str]:
-    """Answer each request with the same bytes on a connection that stays open; no bytes close it."""
-
-    async def serve(stream: trio.SocketStream) -> None:
-        seen(stream)
-        async with stream:
-            while await received_request(stream):
-                await stream.send_all(reply)
-                if not reply:
-                    return
-
-    async with trio.open_nursery() as nursery:
-        listeners = await trio.open_tcp_listeners(0, host="127.0.0.1")
-        await nursery.start(trio.serve_listeners, serve, listeners)
-        yield f"http://127.0.0.1:{listeners[0].socket.getsockname()[1]}"
-        nursery.cancel_scope.cancel()

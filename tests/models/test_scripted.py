@@ -1,45 +1,28 @@
-"""The scripted model."""
+"""The scripted provider: which reply it plays, and with which words."""
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import attrs
 import pytest
-import trio
-from hypothesis import given
-from hypothesis import strategies as st
 from trio.testing import MockClock
 
 from actors.models import (
-    SCRIPTED_PROVIDER,
     Completed,
-    ConnectionFailed,
-    ContextWindowExceeded,
     Created,
-    InternalServerError,
-    InvalidImage,
     InvalidRequest,
     ItemAdded,
     ItemDone,
-    ModelError,
     ModelProvider,
-    QuotaExceeded,
-    RateLimited,
     ReasoningContentDelta,
     ReasoningSummaryDelta,
     ReasoningSummaryPartAdded,
     ResponseEvent,
     ScriptedProvider,
-    ServerOverloaded,
     StreamDisconnected,
     TextDelta,
-    UnexpectedStatus,
-    UsageLimitReached,
-    UsageNotIncluded,
     find_model_info,
-    parse_scenario,
 )
 from actors.models.performance import Pause
 from messages.content import InputImage, InputText, OutputText
@@ -53,23 +36,10 @@ from messages.items import (
     ReasoningItem,
     ReasoningText,
     SummaryText,
-    WebSearchCall,
 )
 from tests.models.asking import ask, called, request_of, said
 
-
-def playing(text: str, **changes: Any) -> ScriptedProvider:
-    info = attrs.evolve(SCRIPTED_PROVIDER, **changes)
-    return ScriptedProvider(parse_scenario(text, syntax="yaml"), info)
-
-
-def text_of(events: Any) -> str:
-    return "".join(event.delta for event in events if isinstance(event, TextDelta))
-
-
-def calls_of(events: Any) -> list[FunctionCall]:
-    done = (event.item for event in events if isinstance(event, ItemDone))
-    return [item for item in done if isinstance(item, FunctionCall)]
+from .scripted_stage import calls_of, playing, shell_output, text_of
 
 
 async def test_provider_plays_every_kind_of_step() -> None:
@@ -190,10 +160,6 @@ reply:
   - {times: always, when: {user_matches: '(?i)^HELLO'}, steps: [{say: hello}]}
   - {times: always, when: {last: user}, steps: [{say: user}]}
 """
-
-
-def shell_output(output: str, exit_code: int) -> str:
-    return json.dumps({"output": output, "metadata": {"exit_code": exit_code}})
 
 
 def session_output(state: str, output: str) -> str:
@@ -356,218 +322,6 @@ async def test_output_without_a_frame_is_taken_as_it_is(output: str) -> None:
     assert text_of(events) == f"{output}|unknown"
 
 
-ERRORS: list[tuple[str, ModelError]] = [
-    ("{error: connection}", ConnectionFailed("connection refused")),
-    ("{error: connection, message: m}", ConnectionFailed("m")),
-    ("{error: context_window}", ContextWindowExceeded()),
-    ("{error: internal, delay: 2}", InternalServerError(2.0)),
-    ("{error: invalid_image}", InvalidImage()),
-    ("{error: invalid_request, message: m}", InvalidRequest("m")),
-    ("{error: invalid_request, message: 'not {user}'}", InvalidRequest("not hi")),
-    ("{error: overloaded}", ServerOverloaded()),
-    ("{error: quota}", QuotaExceeded()),
-    ("{error: rate_limit, delay: 3}", RateLimited(None, 3.0)),
-    ("{error: stream, message: m, delay: 1}", StreamDisconnected("m", 1.0)),
-    ("{error: usage_limit}", UsageLimitReached("You've hit your usage limit. Try again later.")),
-    ("{error: usage_limit, message: m}", UsageLimitReached("m")),
-    ("{error: usage_not_included}", UsageNotIncluded()),
-    ("{error: 401, message: m}", UnexpectedStatus(401, '{"error":{"message":"m"}}')),
-    ("{error: 404}", UnexpectedStatus(404)),
-    ("{error: 429, delay: 1.5}", RateLimited(None, 1.5)),
-    ("{error: 503, delay: 4}", UnexpectedStatus(503, delay=4.0)),
-    ("{cut: true}", StreamDisconnected("stream closed before response.completed")),
-]
-
-
-@pytest.mark.parametrize(("step", "expected"), ERRORS)
-async def test_errors_of_the_script_are_those_of_a_server(step: str, expected: ModelError) -> None:
-    """First or later in the reply; what was said before stands."""
-    provider = playing(f"reply: [{{steps: [{step}]}}, {{steps: [{{say: x}}, {step}]}}]")
-    events: list[ResponseEvent] = []
-
-    with pytest.raises(ModelError) as first:
-        await ask(provider, request_of("hi"))
-    with pytest.raises(ModelError) as second:
-        async with provider.stream(request_of("hi")) as stream:
-            async for event in stream:
-                events.append(event)
-
-    for caught in (first, second):
-        assert type(caught.value) is type(expected)
-        assert vars(caught.value) == vars(expected)
-    assert text_of(events) == "x"
-
-
-async def test_error_before_a_stream_comes_on_entering() -> None:
-    """As from a server that refuses."""
-    provider = playing("reply: [{steps: [{error: 500}]}, {steps: [{error: stream}]}]")
-
-    with pytest.raises(InternalServerError):
-        async with provider.stream(request_of("hi")):
-            pytest.fail("it must not come so far")
-    async with provider.stream(request_of("hi")) as events:
-        assert await anext(events) == Created()
-        with pytest.raises(StreamDisconnected):
-            await anext(events)
-        assert [event async for event in events] == []
-
-
-async def test_retry_goes_on_with_the_next_reply() -> None:
-    """A failed reply was played."""
-    provider = playing("reply: [{steps: [{error: 503}]}, {steps: [{say: there}]}]")
-
-    with pytest.raises(UnexpectedStatus):
-        await ask(provider, request_of("hi"))
-
-    assert text_of(await ask(provider, request_of("hi"))) == "there"
-
-
-async def test_pace_waits_before_each_piece(autojump_clock: MockClock) -> None:
-    """On the clock of trio."""
-    provider = playing("{pace: 0.5, delta_chars: 2, reply: [{steps: [{say: abcde}]}]}")
-    seen: list[tuple[float, str]] = []
-
-    async with provider.stream(request_of("hi")) as events:
-        async for event in events:
-            if isinstance(event, TextDelta):
-                seen.append((trio.current_time(), event.delta))
-
-    assert seen == [(0.5, "ab"), (1.0, "cd"), (1.5, "e")]
-
-
-async def test_stall_is_silence_and_then_goes_on(autojump_clock: MockClock) -> None:
-    """As long as patience lasts."""
-    provider = playing("reply: [{steps: [{stall: 299}, {say: late}]}]")
-
-    assert text_of(await ask(provider, request_of("hi"))) == "late"
-    assert trio.current_time() == 299
-
-
-@pytest.mark.parametrize("stall", ["300", "forever"])
-async def test_stall_beyond_patience_is_an_idle_timeout(
-    autojump_clock: MockClock, stall: str
-) -> None:
-    """After the provider's longest silence, and then the stream has ended."""
-    provider = playing(f"reply: [{{steps: [{{say: a}}, {{stall: {stall}}}, {{say: b}}]}}]")
-    events: list[ResponseEvent] = []
-
-    async with provider.stream(request_of("hi")) as stream:
-        with pytest.raises(StreamDisconnected, match="idle timeout waiting for SSE"):
-            async for event in stream:
-                events.append(event)
-        assert [event async for event in stream] == []
-
-    assert text_of(events) == "a"
-    assert trio.current_time() == 300
-
-
-async def test_stall_can_be_cancelled(autojump_clock: MockClock) -> None:
-    """At any moment."""
-    provider = playing("reply: [{steps: [{stall: forever}]}]")
-
-    with trio.move_on_after(7) as scope:
-        await ask(provider, request_of("hi"))
-
-    assert scope.cancelled_caught
-    assert trio.current_time() == 7
-
-
-async def test_usage_is_estimated_when_the_script_does_not_tell() -> None:
-    """Four characters to a token, reasoning within the output."""
-    provider = playing("reply: [{steps: [{think: abcd}, {say: abcdefgh}]}]")
-    items = [
-        said("x" * 40),
-        ReasoningItem(encrypted_content="x" * 8),
-        *called("x" * 10),
-        CustomToolCall(call_id="c", name="n", input="xx"),
-        WebSearchCall(),
-    ]
-
-    events = await ask(provider, request_of(*items, instructions="12345678"))
-
-    # 8 + 40 + 8 + 2 + 10 + 2 characters asked
-    assert events[-1] == Completed(
-        "resp_turn_6",
-        TokenUsage(input_tokens=18, output_tokens=3, reasoning_output_tokens=1, total_tokens=21),
-    )
-
-
-@given(st.text(max_size=80), st.lists(st.text(max_size=20), max_size=3))
-def test_built_in_scenario_answers_anything_the_same_way_twice(
-    text: str, earlier: list[str]
-) -> None:
-    """Deterministic, whatever is said."""
-    request = request_of(*earlier, text)
-
-    first = trio.run(ask, ScriptedProvider(), request)
-    second = trio.run(ask, ScriptedProvider(), request)
-
-    assert first == second
-    assert isinstance(first[-1], Completed)
-
-
-async def test_built_in_scenario_says_what_it_is_and_repeats_what_it_heard() -> None:
-    """And how to get a real one."""
-    answer = text_of(await ask(ScriptedProvider(), request_of("What is {user}?")))
-
-    assert answer.startswith("You said: What is {user}?\n\nI am the scripted model")
-    assert "OPENAI_API_KEY" in answer
-
-
-@pytest.mark.parametrize(
-    ("text", "command"),
-    [
-        ("run: ls -l", "ls -l"),
-        ("Please\n  RUN:  echo 'a b' | wc  \nthanks", "echo 'a b' | wc"),
-        ("could you run `pytest -q`, please?", "pytest -q"),
-        ("Run `a\nb`", "a\nb"),
-    ],
-)
-async def test_built_in_scenario_runs_a_command_that_is_asked_for(text: str, command: str) -> None:
-    """Through the shell tool, exactly as written."""
-    events = await ask(ScriptedProvider(), request_of(text))
-
-    (call,) = calls_of(events)
-    assert call.name == "shell"
-    assert json.loads(call.arguments) == {"command": ["bash", "-lc", command]}
-
-
-@pytest.mark.parametrize(
-    "text", ["run", "run:", "run: ", "run ``", "I will run: maybe not", "rerun `x`"]
-)
-async def test_built_in_scenario_runs_nothing_by_accident(text: str) -> None:
-    """Only what is plainly asked for."""
-    assert calls_of(await ask(ScriptedProvider(), request_of(text))) == []
-
-
-@pytest.mark.parametrize(
-    ("output", "text"),
-    [
-        (
-            shell_output("7 files\n", 0),
-            "The command ended with exit code 0 and printed:\n\n7 files\n",
-        ),
-        ("something", "The command ended with exit code unknown and printed:\n\nsomething"),
-        ("exec command rejected by user", "You did not allow that command, so I leave it at that."),
-    ],
-)
-async def test_built_in_scenario_reports_the_output(output: str, text: str) -> None:
-    """And calls nothing more."""
-    events = await ask(ScriptedProvider(), request_of("run: x", *called(output)))
-
-    assert text_of(events) == text
-    assert calls_of(events) == []
-
-
-async def test_built_in_scenario_sums_up_when_it_is_to_compact() -> None:
-    """The user's words, a line each."""
-    request = request_of("one\ntwo", "y" * 300, "compact this", subagent="compact")
-
-    assert text_of(await ask(ScriptedProvider(), request)) == (
-        f"So far the user asked for this:\n- one two\n- {'y' * 200}..."
-    )
-
-
 async def test_provider_fits_the_interface() -> None:
     """And has nothing to close."""
     provider: ModelProvider = ScriptedProvider()
@@ -576,23 +330,3 @@ async def test_provider_fits_the_interface() -> None:
     assert provider.info.default_model == "scripted"
     assert provider.model_info("gpt-5") == find_model_info("gpt-5")
     await provider.aclose()
-
-
-async def test_long_reply_lets_other_tasks_run() -> None:
-    """It plays without waiting, but not without checkpoints."""
-    provider = playing(f"{{delta_chars: 1, reply: [{{steps: [{{say: {'x' * 1000}}}]}}]}}")
-    turns = 0
-
-    async def count() -> None:
-        nonlocal turns
-        while True:
-            await trio.lowlevel.checkpoint()
-            turns += 1
-
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(count)
-        await ask(provider, request_of("hi"))
-        seen = turns
-        nursery.cancel_scope.cancel()
-
-    assert seen >= 1000 // 64

@@ -7,6 +7,7 @@ from enum import Enum
 from pathlib import Path
 from typing import TypeVar
 
+from actors.rollout import Patience
 from actors.rollout.files import Files
 
 T = TypeVar("T")
@@ -26,6 +27,9 @@ class Fault(Enum):
 
 
 FAULTS = tuple(Fault)
+
+# Tries again at once, so that a fault that goes away costs no (mock) time.
+AT_ONCE = Patience(first_delay=0.0, longest_delay=0.0, close=5.0)
 
 
 def error(fault: Fault) -> OSError:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from actors.rollout.files import NO_FILE, Files
 from actors.rollout.line_file import LineFile
+from tests.effort import examples
 
 FD = 7
 
@@ -80,7 +81,7 @@ faults = st.lists(st.none() | st.floats(-1, 1), max_size=30)
 steps = st.lists(st.sampled_from(["add", "add", "write", "sync"]), max_size=30)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(faults=faults, steps=steps, durable=st.booleans())
 def test_every_line_is_written_once_and_in_order_whatever_fails(
     faults: list[float | None], steps: list[str], durable: bool

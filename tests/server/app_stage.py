@@ -15,6 +15,7 @@ from actors.server.ground import ServerSetup
 from actors.supervisor import Supervisor
 from actors.testing import ManualModel, open_test_supervisor
 from messages.settings import SourceKind
+from tests.waiting import PATIENCE
 
 from .rpc_stage import StageStream
 
@@ -61,7 +62,7 @@ class Client:
 
     async def until(self, fits: Any, *, since: int = 0) -> Json:
         """Wait for the first message that fits."""
-        with trio.fail_after(10):
+        with trio.fail_after(PATIENCE):
             while True:
                 for message in self.stream.told[since:]:
                     if fits(message):

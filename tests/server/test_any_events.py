@@ -28,9 +28,10 @@ from messages.turn_items import (
     UserMessageItem,
 )
 from messages.value import Seconds
+from tests.effort import examples
 
 from .outgoing import LINGERING, Client
-from .test_projection import ASK, BEGIN, END, INVOCATION, PATCH, snapshot
+from .projection_stage import ASK, BEGIN, END, INVOCATION, PATCH, snapshot
 
 T = ThreadId("t")
 TURNS = st.sampled_from([TurnId("u"), TurnId("v"), TurnId("")])
@@ -142,7 +143,7 @@ STEPS = st.one_of(
 
 @pytest.mark.slow
 @given(st.lists(STEPS, max_size=60))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 def test_any_order_of_events_tells_something_whole(steps: list[Any]) -> None:
     """
     Nothing is raised; turns and items begin and end once, pieces in between.

@@ -177,7 +177,8 @@ async def test_a_command_without_a_thread_cannot_write_rules(tmp_path: Path) -> 
 async def test_mcp_servers_are_listed_with_their_tools_and_read_again(tmp_path: Path) -> None:
     """By a thread that nobody sees; what the file says later counts from then on."""
     server = f'command = "{sys.executable}"\nargs = ["-I", "-S", "{_PLAIN}", "usual"]\n'
-    server += "startup_timeout_sec = 100\n"  # machines may be busy
+    # Machines may be busy: a server that is required is waited for as long as it may take.
+    server += "startup_timeout_sec = 100\nrequired = true\n"
     async with open_app(tmp_path, config=f"[mcp_servers.one]\n{server}") as stage:
         client = await stage.connect()
         before = await client.ask("mcpServerStatus/list")

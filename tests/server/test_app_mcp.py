@@ -8,10 +8,10 @@ import pytest
 from .app_stage import open_app
 
 _PLAIN = Path(__file__).parents[1] / "tools" / "mcp" / "servers" / "plain.py"
-# Far more time than it takes, for machines that are busy.
+# Far more time than it takes, for machines that are busy, and all of it is waited for.
 SERVER = (
     f'command = "{sys.executable}"\nargs = ["-I", "-S", "{_PLAIN}", "usual"]\n'
-    "startup_timeout_sec = 100\n"
+    "startup_timeout_sec = 100\nrequired = true\n"
 )
 LIST = "mcpServerStatus/list"
 ELICIT = "mcpServer/elicitation/request"
@@ -48,6 +48,7 @@ async def test_loaded_threads_take_up_other_servers_when_asked_to(tmp_path: Path
         "command": sys.executable,
         "args": ["-I", "-S", str(_PLAIN), "usual"],
         "startup_timeout_sec": 100,
+        "required": True,
     }
     async with open_app(tmp_path) as stage:
         client = await stage.connect()

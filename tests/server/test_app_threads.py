@@ -3,7 +3,8 @@
 from pathlib import Path
 
 import pytest
-import trio
+
+from tests.waiting import until
 
 from .app_stage import open_app, say
 
@@ -127,8 +128,7 @@ async def test_threads_go_on_when_their_clients_have_gone(tmp_path: Path) -> Non
         await client.start_turn(thread_id)
         response = await stage.model.next_request()
         client.stream.hang_up()
-        while len(stage.app.connections):
-            await trio.lowlevel.checkpoint()
+        await until(lambda: not len(stage.app.connections))
         other = await stage.connect()
         await other.ask("thread/resume", threadId=thread_id)
         response.say("still here").complete()

@@ -4,7 +4,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import trio
+
+from tests.waiting import until
 
 from .app_stage import Client, Stage, open_app, say
 
@@ -108,8 +109,7 @@ async def test_a_question_waits_for_a_client_that_comes_back(tmp_path: Path) -> 
         turn_id = await _ask_to_run(stage, client, thread_id, "touch x; echo ran")
         request = await client.asked(_COMMAND)
         client.stream.hang_up()
-        while len(stage.app.connections):
-            await trio.lowlevel.checkpoint()
+        await until(lambda: not len(stage.app.connections))
         other = await stage.connect()
         since = other.position
         joined = await other.ask("thread/resume", threadId=thread_id)

@@ -12,7 +12,7 @@ from actors.thread import Thread
 from actors.thread.decisions import goes_first
 from messages.codec import to_json
 from messages.content import TextInput
-from messages.ids import CallId
+from messages.ids import CallId, ThreadId
 from messages.ops import ExecApproval, Interrupt, ReviewDecisionKind, Submission, UserInput
 
 from .app_stage import Client, Json, Stage, open_app
@@ -199,6 +199,54 @@ async def test_event_is_written_once_for_all_who_hear_it(
         await other.ask("thread/resume", threadId=thread_id, excludeTurns=True)
         await turn(stage, one, thread_id)
         assert len(written) == len(set(written)) == len(events(one))
+
+
+def kept_events(stage: Stage, thread_id: str) -> int:
+    """How many messages the channel of those holds who follow a thread by its events."""
+    loaded = stage.app.ground.loaded.find(ThreadId(thread_id))
+    assert loaded is not None
+    if loaded._core is None:
+        return 0
+    now = loaded._core._channel.statistics()
+    return now.next_seq - now.oldest_seq
+
+
+async def test_events_that_all_have_heard_are_not_kept(tmp_path: Path) -> None:
+    """A thread that rests is small, whatever it said."""
+    async with open_app(tmp_path) as stage:
+        one, other = await connect(stage), await connect(stage)
+        thread_id = (await one.ask("thread/start"))["thread"]["id"]
+        await other.ask("thread/resume", threadId=thread_id, excludeTurns=True)
+        await turn(stage, one, thread_id)
+        await wait_all_tasks_blocked()
+
+        assert kinds(one)[-1] == kinds(other)[-1] == "task_complete"
+        assert kept_events(stage, thread_id) == 0
+
+
+async def test_events_that_nobody_follows_any_more_are_not_kept(tmp_path: Path) -> None:
+    """Whoever comes back hears what comes from then on, with its numbers."""
+    async with open_app(tmp_path) as stage:
+        one, plain = await connect(stage), await stage.connect()
+        thread_id = (await one.ask("thread/start"))["thread"]["id"]
+        await turn(stage, one, thread_id)
+        await plain.ask("thread/resume", threadId=thread_id, excludeTurns=True)
+        assert await one.ask("thread/unsubscribe", threadId=thread_id) == {"status": "unsubscribed"}
+        heard = len(events(one))
+        await stage.simple_turn(plain, thread_id)
+        await wait_all_tasks_blocked()
+
+        assert kept_events(stage, thread_id) == 0
+        assert len(events(one)) == heard
+        since = one.position
+        await one.ask("thread/resume", threadId=thread_id, excludeTurns=True)
+        await turn(stage, one, thread_id, "again")
+        standing = next(m for m in one.stream.told[since:] if m.get("method") == "treadle/thread")
+        seqs = [event["seq"] for event in events(one, since)]
+        assert standing["params"]["begins"]
+        first = standing["params"]["thread"]["nextSeq"]
+        assert first > heard + 1
+        assert seqs == list(range(first, first + len(seqs)))
 
 
 async def test_bad_submissions_are_refused_and_say_why(tmp_path: Path) -> None:

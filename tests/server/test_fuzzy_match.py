@@ -70,7 +70,7 @@ def test_any_text_can_be_looked_for(path: str) -> None:
 def test_the_best_of_many_are_found_in_time() -> None:
     """However many fit, and whatever they look like."""
     paths = [f"aaaa/aaaa{number}/" + "a" * 60 for number in range(20_000)]
-    begun = time.perf_counter()
+    begun = time.process_time()
 
     best = found("aaaa", *paths, "aaaa.py", limit=3)
     nothing = found("aaaaaaaaaaaab", *paths)
@@ -78,7 +78,7 @@ def test_the_best_of_many_are_found_in_time() -> None:
     assert best[0].candidate.path == "aaaa.py"
     assert len(best) == 3
     assert nothing == []
-    assert time.perf_counter() - begun < 10
+    assert time.process_time() - begun < 10
 
 
 def test_a_search_that_is_told_to_stop_finds_nothing() -> None:

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.rollout import load_rollout
+from actors.rollout import RecordedItems, load_rollout
 from actors.server.history_builder import HistoryBuilder, overlay_live, turns_of
 from messages import events
-from messages.codec import to_json
+from messages.codec import encode_line, to_json
 from messages.content import ByteRange, OutputText, TextElement
 from messages.ids import CallId, ThreadId, TurnId
 from messages.items import Message, OtherSearchAction
@@ -22,7 +22,7 @@ from messages.rpc.turn import Turn, TurnItemsView, TurnStatus
 from messages.turn_items import AgentMessageItem, AgentText, PlanItem, UnknownTurnItem
 from messages.value import Seconds
 
-from .test_projection import END, snapshot
+from .projection_stage import END, snapshot
 
 FIXTURES = Path(__file__).parent.parent / "fixtures" / "rollouts"
 
@@ -473,3 +473,19 @@ def test_any_records_make_turns_and_the_same_ones_each_time(items: list[RolloutI
     made = [item["id"] for item in raw if item["id"].startswith("item-")]
     if events.ThreadRolledBack(num_turns=1) not in items:
         assert len(set(made)) == len(made)
+
+
+@given(st.lists(RECORDS, max_size=40), st.integers(0, 40), st.booleans())
+def test_records_may_come_in_two_lots(items: list[RolloutItem], cut: int, as_file: bool) -> None:
+    """The turns are those of all of them at once, also where lines are not decoded yet."""
+    builder = HistoryBuilder()
+    for lot in (items[:cut], items[cut:]):
+        builder.take_all(_as_recorded(lot) if as_file else lot)
+        builder.turns()
+
+    assert builder.turns() == turns_of(items)
+
+
+def _as_recorded(items: list[RolloutItem]) -> RecordedItems:
+    lines = [encode_line(item, timestamp="2026-02-13T16:26:40.000Z", seq=0) for item in items]
+    return RecordedItems([*lines], [type(item) for item in items])

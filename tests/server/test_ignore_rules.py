@@ -67,14 +67,14 @@ def test_no_rules_keep_anybody_waiting() -> None:
     """They come from anywhere, and are applied to names from anywhere."""
     stars = "*a" * 60 + "b"
     folders = "**/a/" * 4 + "b"
-    begun = time.perf_counter()
+    begun = time.process_time()
 
     rules = IgnoreRules.read("\n".join([stars, folders, "**/x/" * 40 + "y", *["[a-z]*q"] * 5000]))
     for _ in range(20):
         assert rules.leaves_out("a" * 250) is None
         assert rules.leaves_out("a/" * 120) is None
 
-    assert time.perf_counter() - begun < 5
+    assert time.process_time() - begun < 5
 
 
 NAMES = ["a", "b", "ab", "a.b", "c"]

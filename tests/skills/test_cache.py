@@ -20,6 +20,7 @@ from actors.skills import (
     SkillsOutcome,
     SkillsQuery,
 )
+from tests.waiting import PATIENCE
 
 from .trees import front, query, skill, write_skill
 
@@ -173,7 +174,7 @@ async def test_forced_load_is_always_a_new_one(loads: Loads) -> None:
         await loads.wait_begun(2)
 
         loads.let_go()
-        with trio.fail_after(5):
+        with trio.fail_after(PATIENCE):
             await forced.answered.wait()
             await after.answered.wait()
         assert not before.answered.is_set()
@@ -208,7 +209,7 @@ async def test_load_during_an_invalidation_is_given_and_not_kept(
         after = await start(nursery, cache, ONE)
         await loads.wait_begun(2)
         loads.let_go()
-        with trio.fail_after(5):
+        with trio.fail_after(PATIENCE):
             await after.answered.wait()
         old.set()
 
@@ -346,7 +347,7 @@ async def test_load_that_crashes_leaves_nobody_waiting() -> None:
         with pytest.raises(ZeroDivisionError):
             await cache.outcome(ONE)
 
-    with trio.fail_after(5):
+    with trio.fail_after(PATIENCE):
         async with trio.open_nursery() as nursery:
             for _ in range(3):
                 nursery.start_soon(ask)

@@ -14,6 +14,7 @@ from actors.skills import load_skills, plain_yaml
 from actors.skills.errors import BadSkillFile
 from actors.skills.files import MAX_HEAD_BYTES, read_head
 from actors.skills.skill_file import FrontMatter, parse_front_matter
+from tests.effort import examples
 
 from .trees import front, load, query, write_skill
 
@@ -269,7 +270,7 @@ YAML_LIKE = st.lists(
 
 
 @pytest.mark.slow
-@settings(max_examples=200)
+@settings(max_examples=examples(60))
 @given(
     st.one_of(
         YAML_LIKE,

@@ -12,6 +12,7 @@ from actors.skills import SkillsError, SkillUnreadable, read_skill, skill_messag
 from actors.skills.injection import MAX_SKILL_BYTES
 from messages.content import InputText
 from messages.items import Message
+from tests.waiting import PATIENCE
 
 from .trees import front, skill, write_skill
 
@@ -53,7 +54,7 @@ async def test_skill_that_cannot_be_read_says_why(tmp_path: Path, kind: str, tol
         case _:
             pass
 
-    with trio.fail_after(5), pytest.raises(SkillUnreadable) as caught:
+    with trio.fail_after(PATIENCE), pytest.raises(SkillUnreadable) as caught:
         await read_skill(skill("one", str(path)))
 
     assert str(caught.value) == f"Failed to load skill one at {path}: {told}"

@@ -1,11 +1,10 @@
 """A root thread with agents below it; the test plays all their models."""
 
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
 import attrs
-import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from actors.config import ThreadConfig
@@ -21,6 +20,7 @@ from messages.ids import ThreadId, TurnId
 from messages.ops import Interrupt
 from messages.settings import AskForApproval, DangerFullAccess
 from messages.tool_settings import ToolFeatures
+from tests.waiting import until
 
 from ..thread.stage import text_input
 
@@ -131,12 +131,6 @@ class Family:
 
     def alive(self, agent_ids: Sequence[ThreadId]) -> list[ThreadId]:
         return [i for i in agent_ids if i in self.supervisor.list_thread_ids()]
-
-
-async def until(happened: Callable[[], object]) -> None:
-    """Wait for something that needs the disk, while the mock clock stands still."""
-    while not happened():
-        await trio.lowlevel.checkpoint()
 
 
 @asynccontextmanager

@@ -19,6 +19,7 @@ from messages.content import TextInput
 from messages.events import AgentStatus, StatusKind
 from messages.ids import ThreadId
 from messages.ops import Shutdown
+from tests.effort import examples
 
 from .family import FAMILY, Family, open_family
 
@@ -84,7 +85,7 @@ class Tree:
         return 1 + self.depth(self.above[thread_id]) if thread_id in self.above else 0
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=examples(30), deadline=None)
 @given(STEPS)
 @pytest.mark.slow
 def test_slots_are_taken_by_those_that_live_and_by_nobody_else(steps: list[Step]) -> None:

@@ -51,6 +51,7 @@ from messages.ops import (
     UserInput,
 )
 from messages.rollout import RolloutItem
+from tests.effort import examples
 
 from .stage import CONFIG, text_of
 
@@ -319,7 +320,7 @@ def courses(steps: tuple[str, ...]) -> st.SearchStrategy[list[tuple[str, int]]]:
 
 
 @pytest.mark.slow
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(60), deadline=None, suppress_health_check=list(HealthCheck))
 @given(steps=courses(STEPS))
 def test_promises_hold_in_any_course(
     steps: list[tuple[str, int]], tmp_path_factory: pytest.TempPathFactory
@@ -329,7 +330,7 @@ def test_promises_hold_in_any_course(
 
 
 @pytest.mark.slow
-@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(50), deadline=None, suppress_health_check=list(HealthCheck))
 @given(steps=courses((*STEPS, *DISK_STEPS)))
 def test_promises_to_clients_hold_on_a_failing_disk(
     steps: list[tuple[str, int]], tmp_path_factory: pytest.TempPathFactory

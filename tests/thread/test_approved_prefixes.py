@@ -6,6 +6,7 @@ import attrs
 import pytest
 from trio.testing import MockClock
 
+from actors.testing import ManualTool
 from messages.items import Message
 from messages.ops import Compact, ThreadRollback
 
@@ -101,6 +102,26 @@ async def test_model_is_told_again_when_the_message_is_gone(
         await stage.until(*TURN_ENDS)
 
         assert len(await next_texts(stage)) == 1
+
+
+async def test_compaction_in_the_first_turn_keeps_what_it_told(
+    mock_clock: MockClock, rules: Path
+) -> None:
+    """Also what was told in place of something else."""
+    write(rules, allow(["ls"]))
+    config = attrs.evolve(CONFIG, auto_compact_token_limit=100)
+    tool = ManualTool()
+    async with open_stage(tool, home=rules.parents[1], config=config) as stage:
+        for prefix in ("ls", "make"):
+            write(rules, allow([prefix]))
+            (await stage.begin("go")).call("manual", call_id=prefix).complete(100)
+            (await tool.next_call()).answer("done")
+            (await stage.model.next_request()).say("half way").complete(10)
+            request = await stage.model.next_request()
+            [text] = texts(request)
+            assert f'- ["{prefix}"]' in text
+            request.say("finished").complete(10)
+            await stage.until(*TURN_ENDS)
 
 
 async def test_rules_of_the_configuration_are_told_too(

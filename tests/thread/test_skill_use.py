@@ -9,6 +9,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 from actors.skills import SkillRoot, SkillScope
 from actors.supervisor import Supervisor
+from actors.testing import ManualTool
 from messages.events import ListSkillsResponse, RequestUserInput, SkillsUpdateAvailable
 from messages.items import Message
 from messages.ops import (
@@ -148,6 +149,25 @@ async def test_compaction_keeps_what_the_model_was_told_of_skills(
         third = await stage.begin("three")
 
         assert request_lines(third).count(TOLD) == 1
+
+
+async def test_compaction_in_the_first_turn_keeps_what_it_told_of_skills(
+    mock_clock: MockClock, root: Path
+) -> None:
+    """Told moments ago, and true for all turns that follow."""
+    write_skill(root, "dance")
+    config = config_with(root, auto_compact_token_limit=100)
+    tool = ManualTool()
+    async with open_stage(tool, config=config) as stage:
+        (await stage.begin("go")).call("manual", call_id="c1").complete(100)
+        (await tool.next_call()).answer("done")
+        (await stage.model.next_request()).say("half way").complete(10)
+        request = await stage.model.next_request()
+        assert request_lines(request).count(TOLD) == 1
+        request.say("finished").complete(10)
+        await stage.until(*TURN_ENDS)
+
+        assert request_lines(await stage.begin("two")).count(TOLD) == 1
 
 
 async def test_resumed_thread_does_not_tell_again_what_its_history_says(

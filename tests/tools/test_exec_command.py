@@ -29,6 +29,7 @@ from messages.events import (
 )
 from messages.ops import ReviewDecisionKind
 from messages.settings import AskForApproval, WorkspaceWrite
+from tests.waiting import PATIENCE
 
 from .exec_calls import Exec, OpenGate, body, exit_code
 from .fake_context import CALL, TURN, FakeContext, offer
@@ -460,7 +461,7 @@ async def test_process_whose_keeper_is_killed_has_its_end(tools, context):
     (launcher,) = children(os.getpid())
     kill(children(launcher)[0])
 
-    with trio.fail_after(5):
+    with trio.fail_after(PATIENCE):
         end = await context.wait_for(ExecCommandEnd)
 
     assert (end.process_id, end.exit_code) == (str(number), 137)
@@ -475,10 +476,8 @@ async def test_cancelled_call_ends_its_process_and_tells_its_end(tools, context,
     async with trio.open_nursery() as nursery:
         nursery.start_soon(partial(tools.start, "setsid sleep 1000 & echo on; sleep 1000", tty=tty))
         await wait_told(context, b"on")
-        began = trio.current_time()
         nursery.cancel_scope.cancel()
 
-    assert trio.current_time() - began < 1
     assert marked_processes(marked_env[MARK]) == []
     (end,) = context.of(ExecCommandEnd)
     assert (end.exit_code, end.status) == (-1, ExecCommandStatus.FAILED)
@@ -495,7 +494,7 @@ async def test_cancelled_call_kills_what_ignores_sigterm(tools, context, marked_
         began = trio.current_time()
         nursery.cancel_scope.cancel()
 
-    assert 0.25 <= trio.current_time() - began < 1.25
+    assert trio.current_time() - began >= 0.25
     assert marked_processes(marked_env[MARK]) == []
     assert len(context.of(ExecCommandEnd)) == 1
 
@@ -637,6 +636,6 @@ async def test_no_session_outlives_our_process_when_that_is_killed(marked_env, t
         assert sum(b"sleep" in line.encode() for line in lines) >= 4
         owner.kill()
 
-    with trio.fail_after(5):
+    with trio.fail_after(PATIENCE):
         for line in lines:
             await wait_gone(int(line.split()[0]))

@@ -15,6 +15,7 @@ import trio
 
 from actors.tools import SpawnError, keeper_link, open_launcher
 from actors.tools.live_process import LiveProcess, open_live_process
+from tests.waiting import PATIENCE
 
 from .processes import MARK, children, is_alive, kill, marked_processes, wait_gone
 
@@ -170,7 +171,7 @@ async def interrupted(it: LiveProcess) -> int:
 
     A shell that is just starting its next program loses one.
     """
-    with trio.fail_after(5):
+    with trio.fail_after(PATIENCE):
         while True:
             await it.write(b"\x03")
             with trio.move_on_after(0.2):
@@ -284,7 +285,7 @@ async def test_nothing_that_a_process_leaves_behind_survives_its_block(
     """Although it holds the terminal or the pipe, left the session, or heeds no signal."""
     async with sh(f"{leaving} echo done; sleep 0.02; exit 4", tty=tty) as process:
         await read_until(process, b"done")
-        with trio.fail_after(5):
+        with trio.fail_after(PATIENCE):
             code = await process.wait()
 
     assert code == 4
@@ -299,7 +300,7 @@ async def test_process_that_ignores_all_signals_it_can_is_killed(sh, marked_env,
         await read_until(it, b"on")
         began = trio.current_time()
 
-    assert 0.25 <= trio.current_time() - began < 1.25
+    assert trio.current_time() - began >= 0.25
     assert marked_processes(marked_env[MARK]) == []
 
 
@@ -351,9 +352,9 @@ async def test_process_that_kills_its_keeper_goes_with_it(sh, marked_env, tty):
         (launcher,) = children(os.getpid())
         lines = marked_processes(marked_env[MARK])
         kill(children(launcher)[0])
-        with trio.fail_after(5):
+        with trio.fail_after(PATIENCE):
             code = await process.wait()
-        with trio.fail_after(5):
+        with trio.fail_after(PATIENCE):
             for line in lines:
                 await wait_gone(int(line.split()[0]))
 
@@ -444,11 +445,11 @@ async def test_nothing_outlives_our_process_when_that_is_killed(marked_env, tty)
         assert all(map(is_alive, pids))
 
         owner.kill()
-        with trio.fail_after(5):
+        with trio.fail_after(PATIENCE):
             for pid in pids:
                 await wait_gone(pid)
 
-    with trio.fail_after(5):
+    with trio.fail_after(PATIENCE):
         for line in marked_processes(marked_env[MARK]):  # launcher and keeper, on their way out
             with contextlib.suppress(ProcessLookupError):
                 await wait_gone(int(line.split()[0]))

@@ -16,6 +16,7 @@ from actors.tools.view_image import ViewImageTool
 from messages.content import InputImage, InputText
 from messages.events import ViewImageToolCall
 from messages.items import Message
+from tests.waiting import PATIENCE
 
 from .fake_context import CALL, MODEL, FakeContext, function_call, offer
 
@@ -155,7 +156,7 @@ async def test_pipe_that_takes_the_place_of_the_file_holds_nobody_up(
 
     monkeypatch.setattr(view_image, "_open_nonblocking", swap)
 
-    with trio.fail_after(5), pytest.raises(ToolError, match="is not a file"):
+    with trio.fail_after(PATIENCE), pytest.raises(ToolError, match="is not a file"):
         await look(FakeContext(cwd=str(tmp_path)), "a.png")
 
 

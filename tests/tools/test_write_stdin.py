@@ -11,6 +11,7 @@ from actors.tools.sandbox_probe import SandboxProbe
 from messages.events import ExecCommandEnd, ExecCommandOutputDelta, TerminalInteraction
 from messages.ids import CallId, TurnId
 from messages.settings import ReadOnly
+from tests.waiting import PATIENCE
 
 from .exec_calls import Exec, body, exit_code, session_id
 from .fake_context import FakeContext
@@ -124,7 +125,7 @@ async def test_process_that_reads_nothing_does_not_hold_the_call(tools, context)
         "stty raw -echo; echo ready; exec sleep 1000", until="ready", tty=True
     )
 
-    with trio.fail_after(3), pytest.raises(ToolError, match="the process reads no input"):
+    with trio.fail_after(PATIENCE), pytest.raises(ToolError, match="the process reads no input"):
         await tools.type(number, "x" * 300_000)
 
     assert session_id(await tools.type(number)) == number

@@ -20,6 +20,7 @@ from actors.watcher import (
 )
 from actors.watcher.source import Report
 from actors.watcher.tree import file_time
+from tests.waiting import look_until
 
 PATIENCE = 10.0
 """Seconds after which a change that was not told is missed; on a busy machine, too."""
@@ -118,9 +119,7 @@ def save_skill(folder: Path, text: str = "text") -> Path:
 def wait_for_next_tick() -> int:
     """Return as soon as what is stamped now is stamped later than what was before."""
     now = time.time_ns()
-    while (later := file_time()) <= now:
-        pass
-    return later
+    return look_until(file_time, lambda later: later > now)
 
 
 def inotify_watches() -> list[int]:

@@ -26,6 +26,9 @@ TEXTS = {
     WorkerLost(3, 77): (
         "worker 3 (pid 77) has died; another worker goes on with its threads, ask again"
     ),
+    WorkerLost(3, 78, begun=True): (
+        "worker 3 (pid 78) has died; another worker goes on with its threads, ask again"
+    ),
     WorkerDied(3, 77, "was killed by SIGKILL"): "worker 3 (pid 77) was killed by SIGKILL",
     WorkerNotStarted(3, "no room"): "worker 3 did not start: no room",
     AdoptFailed(3, T, "it is ephemeral"): (

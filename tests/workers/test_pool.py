@@ -3,7 +3,7 @@
 import os
 import signal
 import socket
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from messages.content import TextInput
 from messages.events import AgentMessage, Event, TurnAborted, TurnComplete
 from messages.ops import UserInput
 from messages.rpc.envelope import Notification
+from tests.waiting import answer_until, until
 
 pytestmark = pytest.mark.slow
 
@@ -70,12 +71,6 @@ async def said(thread: Any, text: str) -> tuple[str, ...]:
 
 def is_there(pid: int) -> bool:
     return Path(f"/proc/{pid}").exists()
-
-
-async def until(wanted: Callable[[], bool]) -> None:
-    """Wait for what real processes do."""
-    while not wanted():  # noqa: ASYNC110
-        await trio.sleep(0.01)
 
 
 def pids(pool: Pool) -> list[int]:
@@ -160,8 +155,10 @@ async def test_a_thread_that_workers_die_of_is_left_alone(tmp_path: Path, scenar
 
 
 async def until_moved(rpc: RpcClient) -> None:
-    while any(t["status"] == "moving" for t in (await read(rpc))["threads"]):  # noqa: ASYNC110
-        await trio.sleep(0.02)
+    def is_over(now: Any) -> bool:
+        return not any(thread["status"] == "moving" for thread in now["threads"])
+
+    await answer_until(lambda: read(rpc), is_over)
 
 
 async def start(rpc: RpcClient, cwd: Path) -> str:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from actors.workers import quarantine as quarantine_module
 from actors.workers.quarantine import Quarantine
 from messages.ids import ThreadId
+from tests.effort import examples
 
 IDS = [ThreadId(name) for name in "abc"]
 A, B, C = IDS
@@ -120,7 +121,7 @@ steps = st.lists(
 
 
 @given(crashes=st.integers(1, 4), period=st.floats(0.5, 30), steps=steps)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 def test_it_does_what_its_rule_says_whatever_happens(
     crashes: int, period: float, steps: Iterable[Step]
 ) -> None:

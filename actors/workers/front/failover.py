@@ -160,20 +160,20 @@ class Failover:
             await worker.adopt(entry.thread_id, entry.opening, entry.overridden)
         except AdoptFailed as failure:
             await self._give_up(entry, words.cut_off(failure.problem))
-        except WorkerLost:
-            await self._try_again(entry, worker)
+        except WorkerLost as lost:
+            await self._try_again(entry, worker, begun=lost.begun)
         else:
             if worker.died.is_set():
-                await self._try_again(entry, worker)
+                await self._try_again(entry, worker, begun=True)
             elif entry.thread_id not in worker.threads:
                 await self._give_up(entry, words.cut_off("it ended as soon as it was there"))
             else:
                 self._settle(entry, worker)
 
-    async def _try_again(self, entry: Entry, worker: "Worker") -> None:
+    async def _try_again(self, entry: Entry, worker: "Worker", *, begun: bool) -> None:
         self._roster.fail(entry)
-        now = self._world.now()
-        if self._quarantine.blame([entry.thread_id], now):
+        # What it did not begin with it did not die of, for example when it was stopped.
+        if begun and self._quarantine.blame([entry.thread_id], self._world.now()):
             await self._give_up(entry, words.held(self._held_until(entry.thread_id)))
         else:
             await self._workers.wait_cleared(worker)

@@ -3,6 +3,7 @@
 import logging
 import os
 import socket
+from collections.abc import Iterable
 from typing import Any, Final
 
 import attrs
@@ -10,7 +11,7 @@ import trio
 
 from actors.server.transports.lines import LineSplitter
 from messages.codec import decode, encode
-from messages.control import PoolCommand, WorkerMessage
+from messages.control import Adopt, Begun, PoolCommand, WorkerMessage
 
 from .descriptors import DescriptorSocket
 
@@ -77,6 +78,8 @@ class PoolLink:
         """
         Wait for the next commands, oldest first; the process ends when there will be none.
 
+        The pool is told of each `Adopt` that it was read.
+
         Raises:
             DecodeError, MessageTooLong: It is not the pool that talks to us.
         """
@@ -85,7 +88,15 @@ class PoolLink:
             if not chunk:
                 os._exit(0)
             if lines := self._lines.feed(chunk):
-                return [decode(line, _POOL_COMMAND) for line in lines]
+                commands: list[PoolCommand] = [decode(line, _POOL_COMMAND) for line in lines]
+                self._acknowledge(commands)
+                return commands
+
+    def _acknowledge(self, commands: Iterable[PoolCommand]) -> None:
+        # Here, because what a worker may die of must not come before it.
+        for command in commands:
+            if isinstance(command, Adopt):
+                self.post(Begun(number=command.number))
 
     def take_client(self) -> socket.socket | None:
         """Take over the socket that came with the oldest `Connect`; None when none did."""

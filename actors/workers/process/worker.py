@@ -17,6 +17,7 @@ from actors.server.transports.lines import LineStream, SocketBytes
 from actors.server.transports.message_stream import MessageStream
 from messages.control import (
     Adopt,
+    Begun,
     Closed,
     Connect,
     Done,
@@ -102,6 +103,7 @@ class _Asked:
     """A question that waits for its answer; none comes when the worker has died."""
 
     answered: trio.Event = attrs.field(factory=trio.Event)
+    begun: bool = False
     answer: Pong | Done | Reported | None = None
 
 
@@ -204,7 +206,7 @@ class Worker:
 
         Raises:
             AdoptFailed: It could not; the thread is not in it.
-            WorkerLost: It has died.
+            WorkerLost: It has died; ``begun`` says whether it can be of this thread.
 
         Cancellation:
             It may adopt the thread all the same.
@@ -343,7 +345,7 @@ class Worker:
             del self._asked[number]
         if not isinstance(asked.answer, kind):
             # It died, at the latest of having answered something else.
-            raise WorkerLost(self.number, self.pid)
+            raise WorkerLost(self.number, self.pid, begun=asked.begun)
         return asked.answer
 
     def _heard(self, message: WorkerMessage) -> None:
@@ -356,6 +358,9 @@ class Worker:
             case Failed(problem=problem):
                 self._problem = problem
                 self._begun.set()
+            case Begun(number=number):
+                if number in self._asked:
+                    self._asked[number].begun = True
             case Pong() | Done() | Reported():
                 self._answered(message)
             case Opened() | Closed() | TurnStarted() | TurnEnded():

@@ -141,12 +141,6 @@ async def read_until(stream: trio.SocketStream, done: Callable[[bytes], bool]) -
     return data
 
 
-async def until(true: Callable[[], bool]) -> None:
-    """Wait for what a server does when the system has told it something."""
-    while not true():  # noqa: ASYNC110 -- there is nobody to tell us
-        await trio.sleep(0.001)
-
-
 async def http_status(server: Server, request: bytes) -> int:
     """Send a request, and read the answer to its end."""
     async with tcp(server) as stream:

@@ -12,6 +12,8 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
+from tests.waiting import until
+
 from ..rpc_stage import INITIALIZE, answered, echo, overloaded, request
 from .clients import (
     Server,
@@ -22,7 +24,6 @@ from .clients import (
     shake_hands,
     tcp,
     unix,
-    until,
     upgrade,
 )
 

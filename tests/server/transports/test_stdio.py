@@ -22,6 +22,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 from actors.server.transports import stdio
 from actors.server.transports.os_pipe import OsPipe
 from actors.server.transports.stdio import serve_stdio
+from tests.waiting import PATIENCE
 
 from ..rpc_stage import (
     INITIALIZE,
@@ -211,9 +212,13 @@ async def test_file_and_null_device_can_be_read_as_pipes_can(tmp_path: Path) -> 
     """What epoll does not take."""
     script, out = tmp_path / "in", tmp_path / "out"
     script.write_text(f"{json.dumps(INITIALIZE)}\n{json.dumps(echo(1))}\n")
-    with script.open("rb") as read, out.open("wb") as written, trio.fail_after(5):
+    with script.open("rb") as read, out.open("wb") as written, trio.fail_after(PATIENCE):
         await serve_stdio(stage_connections(), read.fileno(), written.fileno())
-    with Path(os.devnull).open("rb") as nothing, out.open("ab") as written, trio.fail_after(5):
+    with (
+        Path(os.devnull).open("rb") as nothing,
+        out.open("ab") as written,
+        trio.fail_after(PATIENCE),
+    ):
         await serve_stdio(stage_connections(), nothing.fileno(), written.fileno())
 
     lines = [json.loads(line) for line in out.read_text().splitlines()]
@@ -230,7 +235,7 @@ async def test_terminal_can_be_read_and_its_hangup_is_an_end() -> None:
         done.set()
 
     try:
-        with trio.fail_after(5):
+        with trio.fail_after(PATIENCE):
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(serve)
                 os.write(main, json.dumps(INITIALIZE).encode() + b"\n")

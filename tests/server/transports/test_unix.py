@@ -18,9 +18,10 @@ from actors.server.rpc_errors import AddressInUse, ListenError
 from actors.server.transports import unix as unix_module
 from actors.server.transports.bearer import Token
 from actors.server.transports.socket_file import socket_file
+from tests.waiting import until
 
 from ..rpc_stage import INITIALIZE, WELCOME, answered, echo, request
-from .clients import frame, get, read_frame, read_until, serving, shake_hands, unix, until
+from .clients import frame, get, read_frame, read_until, serving, shake_hands, unix
 
 
 @pytest.fixture

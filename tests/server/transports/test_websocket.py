@@ -10,6 +10,7 @@ from trio_websocket import ConnectionClosed, ConnectionRejected
 
 from actors.server.rpc_errors import AddressInUse, ListenError
 from actors.server.transports.bearer import Token
+from tests.waiting import until
 
 from ..rpc_stage import INITIALIZE, WELCOME, answered, echo, request
 from .clients import (
@@ -22,7 +23,6 @@ from .clients import (
     serving,
     shake_hands,
     tcp,
-    until,
     web_socket,
 )
 

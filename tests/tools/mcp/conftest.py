@@ -11,7 +11,9 @@ import pytest
 import trio
 
 from actors.runtime import World
-from actors.tools.mcp import McpLease, McpPool, open_mcp_pool
+from actors.tools.mcp import McpLease, McpPool, open_mcp_pool, streamable_http
+from actors.tools.mcp import pool as pool_module
+from actors.tools.mcp import server as server_module
 from actors.tools.tool import ToolOutput
 from messages.events import EventMsg, McpStartupComplete, McpStartupUpdate
 from messages.tool_settings import McpServerConfig, McpStdio
@@ -109,6 +111,15 @@ def nothing_runs(environ: dict[str, str]) -> Iterator[None]:
     """After the test no process of its servers is left."""
     yield
     assert marked_processes(environ[MARK]) == []
+
+
+@pytest.fixture
+def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody rests between two attempts; ask for it before the pool."""
+    at_once = attrs.evolve(pool_module._INTENSITY, backoff_base=0.01, backoff_cap=0.01)
+    monkeypatch.setattr(pool_module, "_INTENSITY", at_once)
+    monkeypatch.setattr(streamable_http, "_AGAIN", 0.01)
+    monkeypatch.setattr(server_module, "_BETWEEN_LISTINGS", 0.01)
 
 
 @pytest.fixture

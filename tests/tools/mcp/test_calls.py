@@ -197,13 +197,13 @@ async def test_interrupt_does_not_wait_for_a_server_that_does_not_read(hold) -> 
             held.tool("mcp__a__t0") if "mcp__a__t0" in held.names() else held.tool("mcp__a__echo")
         )
 
-        with trio.move_on_after(0.3):
+        with trio.move_on_after(0.3) as scope:
             async with trio.open_nursery() as nursery:
                 for _ in range(40):
                     call = function_call(echo.name, words="x" * 100_000)
-                    nursery.start_soon(echo.run, call, FakeContext())
-        began = trio.current_time()
-    assert trio.current_time() - began < 0.2
+                    nursery.start_soon(echo.run, call, FakeContext())  # it reads none of them
+
+        assert scope.cancelled_caught
 
 
 async def test_death_of_the_server_ends_the_call_with_its_last_words_without_secrets(a) -> None:

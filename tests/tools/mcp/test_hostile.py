@@ -5,15 +5,14 @@ import signal
 import subprocess
 import sys
 import textwrap
-import time
 from pathlib import Path
 
 import pytest
-import trio
 
 from actors.runtime import World
 from actors.tools.mcp import open_mcp_pool
 from messages.tool_settings import McpServerConfig, McpStdio
+from tests.waiting import wait_ended
 
 from ..processes import MARK, marked_processes
 from .conftest import PLAIN, SECRET, Teller, plain
@@ -181,15 +180,13 @@ async def test_server_that_writes_much_to_standard_error_is_drained(hold) -> Non
 async def test_server_that_does_not_want_to_end_is_ended_with_what_it_started(
     environ, nothing_runs
 ) -> None:
-    """Also a grandchild in a session of its own, and within two seconds."""
+    """Also a grandchild in a session of its own."""
     async with open_mcp_pool(environ=environ, world=World.deterministic(1, 0.0)) as pool:
         lease = pool.lease({"a": plain("stubborn")}, cwd="/")
         lease.patience = 20.0  # machines may be busy
         lease.start(Teller())
         await lease.wait_ready()
         assert len(marked_processes(environ[MARK])) == 2
-        began = trio.current_time()
-    assert trio.current_time() - began < 2.5
     lease.release()
 
 
@@ -233,12 +230,12 @@ def test_nothing_outlives_us_when_we_are_killed(environ, nothing_runs, tmp_path)
         finally:
             process.send_signal(signal.SIGKILL)
 
-    deadline = time.monotonic() + 2
-    while marked_processes(environ[MARK]) and time.monotonic() < deadline:
-        time.sleep(0.02)
+    while left := marked_processes(environ[MARK]):
+        wait_ended(*(int(line.split()[0]) for line in left))
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("hurried")
 async def test_server_that_dies_for_good_after_it_was_ready_fails_with_the_last_reason(
     hold, tmp_path
 ) -> None:

@@ -233,6 +233,7 @@ async def test_server_that_is_killed_comes_back_and_a_call_meanwhile_waits_for_i
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("hurried")
 async def test_server_that_keeps_dying_is_given_up(hold) -> None:
     """A few attempts, then its tools are gone and the reason is told."""
     async with hold(a=plain("flapping")) as held:

@@ -50,6 +50,7 @@ def http(address: str) -> McpServerConfig:
     return McpServerConfig(transport=transport, startup_timeout=20)
 
 
+@pytest.mark.usefixtures("hurried")
 @pytest.mark.parametrize("kind", ["stdio", "http"])
 async def test_server_with_the_python_sdk_is_served_in_full(kind, address, environ, hold) -> None:
     """Tools, questions, changes of tools, resources; and a token on each request."""
@@ -75,6 +76,7 @@ async def test_server_with_the_python_sdk_is_served_in_full(kind, address, envir
             assert "Bearer abc-def" in (await held.call("mcp__s__token")).output
 
 
+@pytest.mark.usefixtures("hurried")
 async def test_http_server_that_goes_away_fails_its_calls_and_is_found_again(environ, hold) -> None:
     """The address stays; the session is a new one."""
     environ["MCP_TOKEN"] = "abc-def"

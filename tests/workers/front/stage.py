@@ -1,7 +1,7 @@
 """A front over workers that are in this process, and clients in memory."""
 
 import socket
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,7 @@ from messages.ids import ThreadId
 from messages.settings import SourceKind
 from messages.value import Json
 from tests.server.app_stage import Client
+from tests.waiting import until
 
 START = 1_767_225_600.0
 _LIMIT = 1 << 30
@@ -125,6 +126,8 @@ class RoomWorker:
             if self.problem is not None:
                 raise Unmovable(self.problem)
             await self._unless_dead(adopt, self.app.ground, thread_id, opening, overridden)
+        except WorkerLost:
+            raise WorkerLost(self.number, self.pid, begun=True) from None
         except Unmovable as problem:
             raise AdoptFailed(self.number, thread_id, str(problem)) from None
 
@@ -250,19 +253,14 @@ class FrontStage:
     async def settled(self, thread_id: str) -> RoomWorker:
         """Wait until a thread is where it stays, and all follow it there who did before."""
         entry = self.entry(thread_id)
-        while (  # noqa: ASYNC110 -- nobody tells
-            entry.state is not State.LOADED
-            or self.worker_of(thread_id).died.is_set()
-            or any(entry.thread_id in client.rejoining for client in self.front._clients)
-        ):
-            await trio.sleep(0.005)
+        await until(
+            lambda: (
+                entry.state is State.LOADED
+                and not self.worker_of(thread_id).died.is_set()
+                and not any(entry.thread_id in client.rejoining for client in self.front._clients)
+            )
+        )
         return self.worker_of(thread_id)
-
-    async def until(self, holds: Callable[[], bool]) -> None:
-        """Wait until something holds of which nobody tells."""
-        with trio.fail_after(5):
-            while not holds():  # noqa: ASYNC110 -- as above
-                await trio.sleep(0.005)
 
     def others(self, worker: RoomWorker) -> list[RoomWorker]:
         return [other for other in self.workers if other is not worker and not other.died.is_set()]

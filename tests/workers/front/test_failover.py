@@ -1,45 +1,21 @@
-"""What becomes of threads and clients when workers die, or give their threads away."""
+"""What becomes of threads when their workers die."""
 
-import socket
 from pathlib import Path
 
 import pytest
 import trio
 import trio.testing
 
-from actors.rollout import tail
-from actors.workers.front import failover, requests
-from actors.workers.front.recorded_end import read_end
 from actors.workers.front.roster_states import State
 from actors.workers.quarantine import Quarantine
 from messages.ids import ThreadId
 from tests.server.app_stage import Client, say
+from tests.waiting import until
 
+from .failover_stage import begin_turn, told_of
 from .stage import START, FrontStage, RoomWorker, open_stage
 
 ASKING = {"approvalPolicy": "untrusted", "sandbox": "danger-full-access"}
-
-
-async def _begin(stage: FrontStage, client: Client, thread: str) -> tuple[str, RoomWorker]:
-    """Let a turn run that does not end."""
-    worker = stage.worker_of(thread)
-    turn = await client.start_turn(thread)
-    await client.notified("turn/started", threadId=thread)
-    await worker.model.next_request()
-    return turn, worker
-
-
-def _told(client: Client, since: int, thread: str) -> list[str]:
-    """List what a client was told of one thread, by method."""
-    told = []
-    for message in client.stream.told[since:]:
-        params = message.get("params") or {}
-        if params.get("threadId") == thread or params.get("conversationId") == thread:
-            told.append(message["method"])
-    return told
-
-
-# A worker dies ----------------------------------------------------------------
 
 
 async def test_a_thread_goes_on_when_its_worker_dies(tmp_path: Path) -> None:
@@ -48,14 +24,14 @@ async def test_a_thread_goes_on_when_its_worker_dies(tmp_path: Path) -> None:
         client, other = await stage.connect(), await stage.connect()
         thread = await client.start_thread()
         first = await stage.simple_turn(client, thread)
-        turn, worker = await _begin(stage, client, thread)
+        turn, worker = await begin_turn(stage, client, thread)
         since, others = client.position, other.position
 
         worker.kill()
         warning = await client.notified("warning", threadId=thread, since=since)
         last = await stage.simple_turn(client, thread, "and on")
 
-        told = _told(client, since, thread)
+        told = told_of(client, since, thread)
         assert told[:3] == ["turn/completed", "thread/status/changed", "warning"]
         assert told.count("turn/completed") == 2
         ended = await client.completed(turn, since=since)
@@ -64,8 +40,8 @@ async def test_a_thread_goes_on_when_its_worker_dies(tmp_path: Path) -> None:
             f"worker {worker.number} (pid {worker.pid}) died; the running turn was interrupted; "
             "another worker goes on with the thread, and what ran in its background is gone"
         )
-        assert _told(other, others, thread)[:1] == ["thread/status/changed"]
-        assert "turn/completed" not in _told(other, others, thread)
+        assert told_of(other, others, thread)[:1] == ["thread/status/changed"]
+        assert "turn/completed" not in told_of(other, others, thread)
         read = await client.ask("thread/read", threadId=thread, includeTurns=True)
         assert [(t["id"], t["status"]) for t in read["thread"]["turns"]] == [
             (first, "completed"),
@@ -90,7 +66,7 @@ async def test_an_idle_thread_goes_on_and_its_followers_with_it(tmp_path: Path) 
         turn = await stage.simple_turn(client, thread, "again")
 
         await other.completed(turn, since=since)
-        told = _told(other, since, thread)
+        told = told_of(other, since, thread)
         assert told[0] == "warning"
         assert told.count("turn/started") == told.count("turn/completed") == 1
 
@@ -115,7 +91,7 @@ async def test_settings_that_no_turn_has_recorded_are_not_lost(tmp_path: Path, d
             worker = stage.worker_of(thread)
             if dies:
                 worker.kill()
-                await stage.until(lambda: stage.entry(thread).worker is not worker)  # noqa: B023
+                await until(lambda: stage.entry(thread).worker is not worker)  # noqa: B023
             else:
                 await stage.front.move_away(worker, grace=1)  # type: ignore[arg-type]
             await stage.settled(thread)
@@ -159,13 +135,13 @@ async def test_what_was_asked_of_a_worker_that_died_is_asked_again_or_refused(
     async with open_stage(tmp_path) as stage:
         client = await stage.connect()
         thread = await client.start_thread()
-        turn, worker = await _begin(stage, client, thread)
+        turn, worker = await begin_turn(stage, client, thread)
         loaded = worker.app.loaded.find(ThreadId(thread))
         assert loaded is not None
         async with loaded.starting:  # so that nothing is answered
             begun = client.send("turn/start", threadId=thread, input=say("more"))
             read = client.send("thread/read", threadId=thread)
-            await stage.until(lambda: any(m.get("id") == read for m in client.stream.told))
+            await until(lambda: any(m.get("id") == read for m in client.stream.told))
             since = client.position
             worker.kill()
             refusal = await client.until(lambda m: m.get("id") == begun, since=since)
@@ -196,7 +172,7 @@ async def test_open_questions_are_settled_when_their_worker_dies(tmp_path: Path)
         await stage.settled(thread)
 
         assert resolved == {"threadId": thread, "requestId": asked["id"]}
-        assert _told(client, since, thread)[:3] == [
+        assert told_of(client, since, thread)[:3] == [
             "serverRequest/resolved",
             "turn/completed",
             "thread/status/changed",
@@ -217,7 +193,7 @@ async def test_a_client_that_joined_in_the_middle_of_a_turn_hears_its_end(tmp_pa
     async with open_stage(tmp_path) as stage:
         client, other = await stage.connect(), await stage.connect()
         thread = await client.start_thread()
-        turn, worker = await _begin(stage, client, thread)
+        turn, worker = await begin_turn(stage, client, thread)
         joined = await other.ask("thread/resume", threadId=thread, excludeTurns=True)
         assert joined["thread"]["status"]["type"] == "active"
         since = other.position
@@ -232,12 +208,12 @@ async def test_a_thread_that_is_not_recorded_ends_with_its_worker(tmp_path: Path
     async with open_stage(tmp_path) as stage:
         client = await stage.connect()
         thread = await client.start_thread(ephemeral=True)
-        turn, worker = await _begin(stage, client, thread)
+        turn, worker = await begin_turn(stage, client, thread)
         since = client.position
         worker.kill()
         warning = await client.notified("warning", threadId=thread, since=since)
 
-        assert _told(client, since, thread)[-5:] == [
+        assert told_of(client, since, thread)[-5:] == [
             "turn/completed",
             "thread/status/changed",
             "thread/status/changed",
@@ -261,7 +237,7 @@ async def test_agents_end_with_their_worker(tmp_path: Path) -> None:
         await client.start_turn(thread)
         response = await worker.model.next_request()
         response.call("spawn_agent", {"message": "help"}, call_id="c1").complete(10)
-        await stage.until(lambda: len(worker.threads) == 2)
+        await until(lambda: len(worker.threads) == 2)
         [agent] = set(worker.threads) - {thread}
         await client.notified("turn/started", threadId=agent)
         since = client.position
@@ -270,59 +246,9 @@ async def test_agents_end_with_their_worker(tmp_path: Path) -> None:
         await client.notified("thread/closed", threadId=agent, since=since)
         await client.notified("warning", threadId=thread, since=since)
         await stage.settled(thread)
-        told = _told(client, since, agent)
+        told = told_of(client, since, agent)
         assert told.count("turn/completed") == told.count("thread/closed") == 1
         assert (await client.ask("thread/loaded/list"))["data"] == [thread]
-
-
-async def test_requests_wait_for_a_thread_that_is_on_its_way(tmp_path: Path) -> None:
-    """They come to the new worker after the client follows there."""
-    async with open_stage(tmp_path) as stage:
-        client = await stage.connect()
-        thread = await client.start_thread()
-        await stage.simple_turn(client, thread)
-        worker = stage.worker_of(thread)
-        [heir] = stage.others(worker)
-        heir.may_adopt = trio.Event()
-        worker.kill()
-        await heir.adopting.wait()
-        begun = client.send("turn/start", threadId=thread, input=say("hi"))
-        listed = client.send("thread/loaded/list")
-        assert (await client.answer_to(listed))["data"] == [thread]
-        assert stage.entry(thread).state is State.ADOPTING
-        heir.may_adopt.set()
-
-        turn = (await client.answer_to(begun))["turn"]["id"]
-        (await heir.model.next_request()).say("hi").complete(10)
-        await client.completed(turn)
-        assert _told(client, 0, thread).count("turn/completed") == 2
-
-
-async def test_a_request_does_not_wait_for_ever(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """After a while the client hears what the thread waits for."""
-    monkeypatch.setattr(requests, "_PATIENCE", 0.1)
-    async with open_stage(tmp_path) as stage:
-        client = await stage.connect()
-        thread = await client.start_thread()
-        worker = stage.worker_of(thread)
-        [heir] = stage.others(worker)
-        heir.may_adopt = trio.Event()
-        worker.kill()
-        await heir.adopting.wait()
-        code, message = await client.refused("turn/start", threadId=thread, input=say("hi"))
-        assert (code, message) == (
-            -32001,
-            f"thread {thread} is adopting for more than 0.1 s: it is on its way to another "
-            "worker; try again later",
-        )
-        heir.kill()
-        code, message = await client.refused("model/list")
-        assert (code, message) == (
-            -32001,
-            "no worker came up within 0.1 s; try again later",
-        )
 
 
 async def test_a_second_worker_dies_while_it_takes_over(tmp_path: Path) -> None:
@@ -343,7 +269,7 @@ async def test_a_second_worker_dies_while_it_takes_over(tmp_path: Path) -> None:
 
         assert last is stage.workers[2]
         assert turn
-        assert _told(client, since, thread).count("warning") == 1
+        assert told_of(client, since, thread).count("warning") == 1
 
 
 async def test_threads_wait_for_a_worker_when_none_is_left(tmp_path: Path) -> None:
@@ -351,7 +277,7 @@ async def test_threads_wait_for_a_worker_when_none_is_left(tmp_path: Path) -> No
     async with open_stage(tmp_path, workers=1) as stage:
         client = await stage.connect()
         thread = await client.start_thread()
-        turn, worker = await _begin(stage, client, thread)
+        turn, worker = await begin_turn(stage, client, thread)
         worker.kill()
         await client.completed(turn)
         listed = client.send("model/list")
@@ -363,55 +289,6 @@ async def test_threads_wait_for_a_worker_when_none_is_left(tmp_path: Path) -> No
         assert (await client.answer_to(read))["thread"]["id"] == thread
         assert await stage.settled(thread) is heir
         assert client.methods().count("configWarning") == 0
-
-
-async def test_a_client_whose_own_worker_dies_gets_another(tmp_path: Path) -> None:
-    """What all workers say is still heard once."""
-    async with open_stage(tmp_path) as stage:
-        client = await stage.connect()
-        [told] = stage.front.statistics().clients
-        home = next(worker for worker in stage.workers if worker.number == told.home)
-        home.kill()
-        await client.ask("model/list")
-
-        [heir] = stage.others(home)
-        [told] = stage.front.statistics().clients
-        assert told.home == heir.number
-
-
-async def test_a_worker_dies_while_it_welcomes_a_client(tmp_path: Path) -> None:
-    """Another worker does it; the client sees one answer."""
-    async with open_stage(tmp_path, workers=0) as stage:
-        first = await stage.add_worker(hold=True)
-        await stage.add_worker()
-        client = Client()
-        stage.nursery.start_soon(stage.front.connections.serve, client.stream)
-        number = client.send("initialize", clientInfo={"name": "test", "version": "1"})
-        await trio.testing.wait_all_tasks_blocked(0.01)
-        first.kill()
-        first.may_connect.set()
-
-        assert "userAgent" in await client.answer_to(number)
-        assert "data" in await client.ask("model/list")
-        assert client.methods() == ["answer 1", "answer 2"]
-
-
-async def test_a_client_leaves_while_its_thread_is_on_its_way(tmp_path: Path) -> None:
-    """The thread arrives all the same, and nobody follows it."""
-    async with open_stage(tmp_path) as stage:
-        client = await stage.connect()
-        thread = await client.start_thread()
-        worker = stage.worker_of(thread)
-        [heir] = stage.others(worker)
-        heir.may_adopt = trio.Event()
-        worker.kill()
-        await heir.adopting.wait()
-        client.stream.hang_up()
-        await stage.until(lambda: not len(stage.front.connections))
-        heir.may_adopt.set()
-
-        assert await stage.settled(thread) is heir
-        assert stage.entry(thread).followers == {}
 
 
 async def test_a_thread_that_nobody_can_go_on_with_is_closed(tmp_path: Path) -> None:
@@ -444,7 +321,7 @@ async def test_a_thread_that_workers_die_of_is_left_alone(tmp_path: Path) -> Non
         client = await stage.connect()
         thread, calm = await client.start_thread(), await client.start_thread()
         for deaths in (1, 2):
-            turn, worker = await _begin(stage, client, thread)
+            turn, worker = await begin_turn(stage, client, thread)
             since = client.position
             worker.kill()
             await client.completed(turn, since=since)
@@ -452,7 +329,7 @@ async def test_a_thread_that_workers_die_of_is_left_alone(tmp_path: Path) -> Non
             if deaths == 1:
                 await stage.settled(thread)
 
-        assert _told(client, since, thread)[-3:] == [
+        assert told_of(client, since, thread)[-3:] == [
             "thread/status/changed",
             "thread/closed",
             "warning",
@@ -481,7 +358,7 @@ async def test_a_turn_that_ends_clears_its_thread(tmp_path: Path) -> None:
         client = await stage.connect()
         thread = await client.start_thread()
         for _ in range(2):
-            turn, worker = await _begin(stage, client, thread)
+            turn, worker = await begin_turn(stage, client, thread)
             worker.kill()
             await client.completed(turn)
             await stage.settled(thread)
@@ -490,249 +367,3 @@ async def test_a_turn_that_ends_clears_its_thread(tmp_path: Path) -> None:
 
         assert len(quarantine) == 0
         assert stage.entry(thread).state is State.LOADED
-
-
-async def test_a_client_of_core_events_hears_them_of_the_front_too(tmp_path: Path) -> None:
-    """A turn that was cut off is an aborted one, and the reason is a warning."""
-    async with open_stage(tmp_path) as stage:
-        client = await stage.connect(treadleEvents=True)
-        thread = await client.start_thread()
-        worker = stage.worker_of(thread)
-        turn = await client.start_turn(thread)
-        await client.notified("codex/event/task_started", conversationId=thread)
-        await worker.model.next_request()
-        since = client.position
-        worker.kill()
-        aborted = await client.notified("codex/event/turn_aborted", since=since)
-        warned = await client.notified("codex/event/warning", since=since)
-        await stage.settled(thread)
-
-        assert aborted["msg"] == {
-            "type": "turn_aborted",
-            "reason": "interrupted",
-            "turn_id": turn,
-        }
-        assert (aborted["conversationId"], aborted["id"]) == (thread, turn)
-        assert "died" in warned["msg"]["message"]
-        assert "turn/completed" not in client.methods(since)
-        assert "treadle/thread" in client.methods(since)
-
-
-# A worker gives its threads away ---------------------------------------------------
-
-
-async def test_a_worker_gives_its_threads_away_and_nobody_notices(tmp_path: Path) -> None:
-    """Followers are told nothing of it and follow on; new threads go elsewhere meanwhile."""
-    async with open_stage(tmp_path) as stage:
-        client = await stage.connect()
-        threads = [await client.start_thread() for _ in range(4)]
-        for thread in threads:
-            await stage.simple_turn(client, thread)
-        worker = stage.workers[0]
-        moved = [thread for thread in threads if stage.worker_of(thread) is worker]
-        since = client.position
-        await stage.front.move_away(worker, grace=5)  # type: ignore[arg-type]
-        fresh = await client.start_thread()
-
-        assert worker.threads == {}
-        assert {stage.worker_of(thread) for thread in (*threads, fresh)} == {stage.workers[1]}
-        for thread in moved:
-            await stage.settled(thread)
-            await stage.simple_turn(client, thread, "and on")
-            told = _told(client, since, thread)
-            assert not {"warning", "thread/closed"} & set(told)
-        worker.kill()
-        await client.ask("model/list")
-        assert "warning" not in client.methods(since)
-
-
-async def test_a_turn_ends_before_its_thread_moves(tmp_path: Path) -> None:
-    """What is about the turn still gets there; new turns wait for the new worker."""
-    async with open_stage(tmp_path) as stage:
-        client = await stage.connect()
-        thread = await client.start_thread()
-        worker = stage.worker_of(thread)
-        turn = await client.start_turn(thread)
-        response = await worker.model.next_request()
-        async with trio.open_nursery() as nursery:
-
-            async def move() -> None:
-                await stage.front.move_away(worker, grace=10)  # type: ignore[arg-type]
-
-            nursery.start_soon(move)
-            await stage.until(lambda: bool(worker.released))
-            read = await client.ask("thread/read", threadId=thread)
-            assert read["thread"]["status"]["type"] == "active"
-            begun = client.send("turn/start", threadId=thread, input=say("next"))
-            response.say("done").complete(10)
-            ended = await client.completed(turn)
-        heir = await stage.settled(thread)
-        following = (await client.answer_to(begun))["turn"]["id"]
-        (await heir.model.next_request()).say("more").complete(10)
-        await client.completed(following)
-
-        assert ended["status"] == "completed"
-        assert heir is not worker
-        assert following != turn
-
-
-async def test_a_turn_that_takes_too_long_is_interrupted_when_its_thread_moves(
-    tmp_path: Path,
-) -> None:
-    """Its end is told by the worker that had it."""
-    async with open_stage(tmp_path) as stage:
-        client = await stage.connect()
-        thread = await client.start_thread()
-        turn, worker = await _begin(stage, client, thread)
-        since = client.position
-        await stage.front.move_away(worker, grace=0.05)  # type: ignore[arg-type]
-        await stage.settled(thread)
-
-        assert (await client.completed(turn, since=since))["status"] == "interrupted"
-        assert _told(client, since, thread).count("turn/completed") == 1
-        await stage.simple_turn(client, thread)
-
-
-async def test_a_worker_dies_while_it_gives_its_threads_away(tmp_path: Path) -> None:
-    """They go on as after any death, and moving away has ended."""
-    async with open_stage(tmp_path) as stage:
-        client = await stage.connect()
-        thread = await client.start_thread()
-        turn, worker = await _begin(stage, client, thread)
-        async with trio.open_nursery() as nursery:
-
-            async def move() -> None:
-                await stage.front.move_away(worker, grace=10)  # type: ignore[arg-type]
-
-            nursery.start_soon(move)
-            await stage.until(lambda: bool(worker.released))
-            worker.kill()
-        assert (await client.completed(turn))["status"] == "interrupted"
-        heir = await stage.settled(thread)
-        assert heir is not worker
-        await stage.simple_turn(client, thread)
-
-
-async def test_a_thread_that_is_being_opened_moves_as_well(tmp_path: Path) -> None:
-    """A request that went to a worker before it began to leave is not lost."""
-    async with open_stage(tmp_path) as stage:
-        client = await stage.connect()
-        worker = stage.workers[0]
-        started = client.send("thread/start")
-        async with trio.open_nursery() as nursery:
-
-            async def move() -> None:
-                while not worker.threads:
-                    await trio.lowlevel.checkpoint()
-                await stage.front.move_away(worker, grace=1)  # type: ignore[arg-type]
-
-            nursery.start_soon(move)
-            thread = (await client.answer_to(started))["thread"]["id"]
-        assert await stage.settled(thread) is stage.workers[1]
-        await stage.simple_turn(client, thread)
-
-
-async def test_a_worker_keeps_a_thread_until_it_is_saved(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    """What the disk does not take is only in that worker; the thread is used there meanwhile."""
-    monkeypatch.setattr(failover, "_UNSAVED", 0.01)
-    async with open_stage(tmp_path) as stage, trio.open_nursery() as nursery:
-        client = await stage.connect()
-        thread = await client.start_thread()
-        worker = stage.worker_of(thread)
-        worker.unsaved = True
-        moved = trio.Event()
-
-        async def move_away() -> None:
-            await stage.front.move_away(worker, grace=1)  # type: ignore[arg-type]
-            moved.set()
-
-        nursery.start_soon(move_away)
-        await stage.until(lambda: len(worker.released) > 2)
-        await stage.simple_turn(client, thread)
-        assert stage.worker_of(thread) is worker
-        assert not moved.is_set()
-        worker.unsaved = False
-        await moved.wait()
-
-        assert await stage.settled(thread) is stage.workers[1]
-    [told] = [record for record in caplog.records if "are not saved" in record.getMessage()]
-    assert told.levelname == "WARNING"
-
-
-async def test_what_cannot_be_moved_stays(tmp_path: Path) -> None:
-    """An ephemeral thread is worked on where it is, to the end of its worker."""
-    async with open_stage(tmp_path) as stage:
-        client = await stage.connect()
-        thread = await client.start_thread(ephemeral=True)
-        worker = stage.worker_of(thread)
-        await stage.front.move_away(worker, grace=1)  # type: ignore[arg-type]
-
-        assert stage.worker_of(thread) is worker
-        await stage.simple_turn(client, thread)
-
-
-# What was recorded and not told ------------------------------------------------------
-
-
-@pytest.mark.parametrize("core", [False, True])
-async def test_a_turn_that_had_ended_before_anybody_was_told_ends_as_it_did(
-    tmp_path: Path, core: bool
-) -> None:
-    """What is recorded counts, not what the client could still be told."""
-    async with open_stage(tmp_path) as stage:
-        client = await stage.connect(treadleEvents=core)
-        thread = await client.start_thread()
-        worker = stage.worker_of(thread)
-        turn = await client.start_turn(thread)
-        response = await worker.model.next_request()
-        since = client.position
-        for each in worker.clients:
-            each.shutdown(socket.SHUT_WR)
-        response.say("last words").complete(10)
-        await stage.until(lambda: not worker.turns)
-        worker.kill()
-
-        if core:
-            ended = await client.notified("codex/event/task_complete", since=since)
-            assert ended["msg"] == {
-                "type": "task_complete",
-                "turn_id": turn,
-                "last_agent_message": "last words",
-            }
-            warning = (await client.notified("codex/event/warning", since=since))["msg"]
-        else:
-            completed = await client.completed(turn, since=since)
-            assert (completed["status"], completed["items"]) == ("completed", [])
-            warning = await client.notified("warning", threadId=thread, since=since)
-        assert "the turn had just ended (completed)" in warning["message"]
-
-
-async def test_the_end_of_a_turn_is_found_among_the_last_lines(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """However long the rollout is; half a line is none, and so is no file."""
-    async with open_stage(tmp_path, workers=1) as stage:
-        client = await stage.connect()
-        thread = await client.start_thread()
-        path = Path(str(stage.worker_of(thread).threads[ThreadId(thread)].path))
-        assert read_end(path, "any") is None
-        first = await stage.simple_turn(client, thread)
-        second, _ = await _begin(stage, client, thread)
-        await client.ask("turn/interrupt", threadId=thread, turnId=second)
-
-        def status(turn: str) -> str | None:
-            end = read_end(path, turn)
-            return None if end is None else end.turn.status.value
-
-        assert [status(first), status(second), status("other")] == [
-            "completed",
-            "interrupted",
-            None,
-        ]
-        monkeypatch.setattr(tail, "_TAIL_BYTES", 600)
-        assert [status(first), status(second)] == [None, "interrupted"]
-        cut = path.read_bytes()[:-10]  # noqa: ASYNC240 -- a test
-        path.write_bytes(cut)  # noqa: ASYNC240
-        assert status(second) is None

@@ -17,6 +17,7 @@ from messages.rpc.notifications import (
     WarningNotification,
 )
 from tests.server.app_stage import Client, open_app
+from tests.waiting import until
 
 from .stage import FrontStage, open_stage
 
@@ -364,10 +365,10 @@ async def test_a_client_that_takes_nothing_holds_up_nobody_else(tmp_path: Path) 
         response = await stage.workers[0].model.next_request()
         response.say(*[f"piece {number} " for number in range(500)]).complete(10)
         await quick.completed(turn)
-        await stage.until(lambda: slow.stream.farewell is not None)
+        await until(lambda: slow.stream.farewell is not None)
 
         assert quick.methods().count("item/agentMessage/delta") == 500
-        await stage.until(lambda: len(stage.workers[0].app.connections) == 1)
+        await until(lambda: len(stage.workers[0].app.connections) == 1)
         assert list(stage.entry(thread).followers) == list(stage.front._clients)
 
 
@@ -378,7 +379,7 @@ async def test_a_client_whose_connection_a_worker_ends_is_ended(tmp_path: Path) 
         client = await stage.connect()
         [connection] = stage.workers[1].app.connections
         connection.close("enough")
-        await stage.until(lambda: client.stream.farewell is not None)
+        await until(lambda: client.stream.farewell is not None)
 
         assert client.stream.farewell is not None
         assert client.stream.farewell.reason == "worker 2 ended its connection"
@@ -391,7 +392,7 @@ async def test_a_client_that_leaves_is_forgotten_by_all_workers(tmp_path: Path) 
         client = await stage.connect()
         thread = await client.start_thread()
         client.stream.hang_up()
-        await stage.until(lambda: not any(len(worker.app.connections) for worker in stage.workers))
+        await until(lambda: not any(len(worker.app.connections) for worker in stage.workers))
 
         assert stage.front.statistics().clients == ()
         assert stage.entry(thread).followers == {}

@@ -19,6 +19,7 @@ from actors.workers.process.worker import Worker
 from actors.workers.quarantine import Quarantine
 from messages.ids import ThreadId
 from tests.server.app_stage import Client
+from tests.waiting import PATIENCE
 
 from ..process.stage import OPEN, open_forks
 
@@ -126,7 +127,7 @@ async def test_a_process_that_was_stopped_holds_up_nobody_else(tmp_path: Path) -
         thread = await client.start_thread(**OPEN)
         worker = floor.worker_of(thread)
         os.kill(worker.pid, signal.SIGSTOP)
-        with trio.fail_after(3):
+        with trio.fail_after(PATIENCE):
             late = await floor.connect()  # whose own worker is the other one
             assert (await late.ask("model/list"))["data"]
         waiting = client.send("thread/read", threadId=thread)

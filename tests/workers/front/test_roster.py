@@ -14,6 +14,7 @@ from actors.workers.front.roster import Entry, Roster
 from actors.workers.front.roster_states import MOVES, SETTLED, Move, State, after
 from messages.ids import ThreadId, TurnId
 from messages.ops import OverrideTurnContext
+from tests.effort import examples
 
 OPENING = {"method": "thread/start", "params": {"cwd": "/x", "history": [1], "excludeTurns": True}}
 
@@ -267,4 +268,4 @@ class Rosters(RuleBasedStateMachine):
 
 
 TestRosters = pytest.mark.slow(Rosters.TestCase)
-TestRosters.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+TestRosters.settings = settings(max_examples=examples(30), stateful_step_count=40, deadline=None)

@@ -276,6 +276,26 @@ async def test_death_is_heard_behind_the_last_words() -> None:
     assert not stage.worker.accepting
 
 
+@pytest.mark.parametrize("reads", [True, False])
+async def test_death_says_whether_an_adoption_was_begun(reads: bool) -> None:
+    """A worker that was stopped has read nothing, and does not die of what it was asked."""
+    async with open_stage() as stage, trio.open_nursery() as nursery:
+        lost: list[WorkerLost] = []
+
+        async def adopt() -> None:
+            with pytest.raises(WorkerLost) as caught:
+                await stage.worker.adopt(A, None)
+            lost.append(caught.value)
+
+        nursery.start_soon(adopt)
+        if reads:
+            assert await stage.next_command() == Adopt(number=1, thread_id=A)
+        await trio.testing.wait_all_tasks_blocked(0.01)
+        stage.process.end(-9)
+
+    assert [error.begun for error in lost] == [reads]
+
+
 @pytest.mark.parametrize(
     "rubbish",
     [
