@@ -44,19 +44,16 @@ def _write(side: Side, number: int, megabytes: float) -> Path:
 
 def _long(side: Side, scale: float) -> Found:
     found: dict[str, float] = {}
-    try:
-        for number, size in enumerate(_SIZES):
-            _write(side, number, size * scale)
-            # A process for each: what it has read must not help with the next.
-            with side.serve() as server:
-                server.run_turn(server.start_thread())
-                found |= _go_on(side, server, _id(number), size)
-            with side.serve() as server:
-                server.run_turn(server.start_thread())
-                fork = server.client.ask("thread/fork", {"threadId": str(_id(number))})
-                found[f"fork of {size} MB that nobody read before"] = fork.seconds * 1e3
-    finally:
-        side.forget()
+    for number, size in enumerate(_SIZES):
+        _write(side, number, size * scale)
+        # A process for each: what it has read must not help with the next.
+        with side.serve() as server:
+            server.run_turn(server.start_thread())
+            found |= _go_on(side, server, _id(number), size)
+        with side.serve() as server:
+            server.run_turn(server.start_thread())
+            fork = server.client.ask("thread/fork", {"threadId": str(_id(number))})
+            found[f"fork of {size} MB that nobody read before"] = fork.seconds * 1e3
     return found
 
 
@@ -77,16 +74,13 @@ def _list(side: Side, scale: float) -> Found:
     count = max(60, int(_THREADS * scale))
     for number in range(count):
         _write(side, number, 0)
-    try:
-        with side.serve() as server:
-            # What is made when it is needed first is in none of the rows.
-            pages = [server.client.ask("thread/list", {}) for _ in range(6)][1:]
-            assert pages[0].result["data"], f"{side.name} finds no thread"
-            first = statistics.median(page.seconds for page in pages)
-            began, listed = time.perf_counter(), _all_pages(server)
-            taken = time.perf_counter() - began
-    finally:
-        side.forget()
+    with side.serve() as server:
+        # What is made when it is needed first is in none of the rows.
+        pages = [server.client.ask("thread/list", {}) for _ in range(6)][1:]
+        assert pages[0].result["data"], f"{side.name} finds no thread"
+        first = statistics.median(page.seconds for page in pages)
+        began, listed = time.perf_counter(), _all_pages(server)
+        taken = time.perf_counter() - began
     assert listed == count, f"{side.name} lists {listed} of {count} threads"
     return {
         "list of 1,000 threads: first page": first * 1e3,

@@ -101,11 +101,16 @@ class Comparison:
 def compare(
     measure: Measure, theirs: Side, ours: Side, *, rounds: int, scale: float
 ) -> list[Comparison]:
-    """Look at both sides in turns; who comes first changes from round to round."""
+    """
+    Look at both sides in turns; who comes first changes from round to round.
+
+    What a look leaves in the home is in nobody else's way.
+    """
     found: dict[str, list[Found]] = {theirs.name: [], ours.name: []}
     for number in range(rounds):
         for side in (theirs, ours) if number % 2 == 0 else (ours, theirs):
             found[side.name].append(measure.look(side, scale))
+            side.forget()
     return [_compared(row, found[theirs.name], found[ours.name]) for row in measure.rows]
 
 

@@ -30,7 +30,6 @@ def _turn(side: Side, scale: float) -> Found:
         written, began = server.cpu(), side.written()
         taken = [server.run_turn(thread) for _ in range(count)]
         spent, size = server.cpu() - written, side.written() - began
-    side.forget()
     return {
         "one turn": statistics.median(taken) * 1e3,
         "one turn: CPU": spent / count * 1e3,
@@ -81,7 +80,6 @@ def _crowd(side: Side, scale: float) -> Found:
         spent, began = server.cpu(), time.perf_counter()
         lost = crowd.run()
         spent = server.cpu() - spent
-    side.forget()
     ended = len(crowd.taken)
     return {
         "50 threads x 10 turns at once": ended / (crowd.last - began),
@@ -110,7 +108,6 @@ def _deltas(side: Side, scale: float) -> Found:
         found[f"5,000 deltas in a turn{suffix}"] = heard / taken
         found[f"5,000 deltas in a turn{suffix}: CPU a delta"] = spent / count * 1e6
         found[f"5,000 deltas in a turn{suffix}: not told"] = count - heard
-    side.forget()
     return found
 
 
@@ -128,7 +125,6 @@ def _shell(side: Side, scale: float) -> Found:
         spent = server.cpu()
         taken = [server.run_turn(thread, "shell") for _ in range(count)]
         spent = server.cpu() - spent
-    side.forget()
     return {
         "one command in a turn": statistics.median(taken) * 1e3,
         "one command in a turn: CPU": spent / count * 1e3,
@@ -140,7 +136,6 @@ def _interrupt(side: Side, scale: float) -> Found:
         thread = server.start_thread()
         server.run_turn(thread)
         taken = [_interrupted(server, thread) for _ in range(max(3, int(20 * scale)))]
-    side.forget()
     return {"interrupt to turn/completed": statistics.median(taken) * 1e3}
 
 
@@ -169,7 +164,6 @@ def _loss(side: Side, _scale: float) -> Found:
         server.kill()
     with side.serve() as server:
         answer = server.client.request("thread/resume", {"threadId": thread})
-    side.forget()
     turn = answer["thread"]["turns"][-1]
     kept = [item["type"] for item in turn["items"]]
     for kind in kept:
@@ -198,7 +192,6 @@ def _exec(side: Side, scale: float) -> Found:
     words = ("exec", "--skip-git-repo-check", "bench:text")
     side.run(*words)
     taken = [side.run(*words) for _ in range(max(2, int(5 * scale)))]
-    side.forget()
     return {"exec of one turn, whole process": statistics.median(taken) * 1e3}
 
 
