@@ -64,6 +64,8 @@ class _History:
         return next((count.info for count in counts if count.info), None)
 
     def _metas(self) -> Iterator[SessionMeta]:
+        if not self.items:  # a new thread asks for all of it
+            return iter(())
         return (meta for _, meta in chosen(self.items, _META))
 
 

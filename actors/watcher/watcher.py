@@ -4,6 +4,7 @@ import types
 from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import asynccontextmanager
+from functools import lru_cache
 from pathlib import PurePath
 from typing import Final, Self
 
@@ -246,6 +247,8 @@ async def open_watcher(
         watcher.close()
 
 
+# Threads come with the same roots, one after the other.
+@lru_cache(maxsize=1024)
 def _checked(root: str) -> str:
     path = PurePath(root)
     if not path.is_absolute():

@@ -18,7 +18,7 @@ import orjson
 
 __all__ = ["Answer", "Client", "Refused", "ServerGone", "Silent"]
 
-_READ_BYTES: Final = 1024 * 1024
+_READ_BYTES: Final = 64 * 1024  # what a pipe holds; room for more takes time to make
 _NOTIFICATION: Final = b'{"method":"'
 _ANSWER: Final = b'{"id":'
 

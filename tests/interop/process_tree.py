@@ -62,9 +62,10 @@ def _has_mark(entry: Path, mark: str) -> bool:
 def _children(pid: int) -> list[int]:
     """Children of all OS threads of *pid*; none when it is gone."""
     found: list[int] = []
-    for listing in Path(f"/proc/{pid}/task").glob("*/children"):
-        with contextlib.suppress(OSError):
-            found += map(int, listing.read_text().split())
+    with contextlib.suppress(OSError):  # it went while we looked
+        for listing in Path(f"/proc/{pid}/task").glob("*/children"):
+            with contextlib.suppress(OSError):
+                found += map(int, listing.read_text().split())
     return found
 
 

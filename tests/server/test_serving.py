@@ -2,11 +2,13 @@
 
 import datetime as dt
 import json
+import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import orjson
 import pytest
+import trio
 
 from actors.config import ConfigError
 from actors.models import ResponsesProvider
@@ -82,3 +84,28 @@ async def test_a_server_is_there_for_the_block(tmp_path: Path) -> None:
     assert setup.warnings[0] == "careful"
     assert "no API key" in setup.warnings[-1]
     assert (setup.cwd, home, originator) == (tmp_path, tmp_path, "me")
+
+
+_SERVER: Final = """
+import gc, sys, trio
+from actors.server.serving import ServeRecipe, open_serving, spare_collector
+
+async def main():
+    recipe = ServeRecipe(home=sys.argv[1], cwd=sys.argv[1], overrides={"model": "scripted"})
+    async with open_serving(recipe):
+        spare_collector()
+        print({"uuid_utils", "watchfiles"} <= set(sys.modules))
+        print(gc.get_freeze_count() > 10_000, gc.get_threshold()[0] > 700)
+
+trio.run(main)
+"""
+
+
+@pytest.mark.slow
+async def test_the_first_thread_finds_all_that_it_needs(tmp_path: Path) -> None:
+    """What it needs is not loaded beside those that follow, nor looked among for cycles."""
+    told = await trio.run_process(
+        [sys.executable, "-c", _SERVER, str(tmp_path)], capture_stdout=True
+    )
+
+    assert told.stdout.decode().split() == ["True", "True", "True"]
