@@ -20,6 +20,7 @@ from actors.rollout import (
     ResumedHistory,
     load_rollout_async,
     parse_thread_id,
+    read_aside,
     truncate_before_nth_user_message,
 )
 from actors.runtime import (
@@ -214,8 +215,10 @@ class Supervisor:
         if nth_user_message is not None and nth_user_message < 0:
             raise ValueError(f"user messages are counted from 0, not {nth_user_message}")
         loaded = await load_rollout_async(Path(path))
-        items = truncate_before_nth_user_message(loaded.items, nth_user_message)
-        history = ForkedHistory(items=tuple(items), source=loaded)
+        items = await read_aside(
+            loaded.items, lambda: truncate_before_nth_user_message(loaded.items, nth_user_message)
+        )
+        history = ForkedHistory(items=items, source=loaded)
         return await self.resume_thread_with_history(
             config, history, persist_extended_history=persist_extended_history
         )

@@ -1,5 +1,6 @@
 """A thread's past, which nobody reads before the model is asked."""
 
+import threading
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 from actors.rollout import load_rollout, reconstruct
 from actors.thread.history import History
-from messages.codec import encode_line
+from messages.codec import decode_recorded, encode_line
 from messages.content import InputText, OutputText
 from messages.events import TurnAborted, TurnComplete, TurnStarted, UncommittedChangesTarget
 from messages.ids import TurnId
@@ -26,6 +27,7 @@ from messages.ops import (
 from messages.rollout import RolloutItem
 from messages.settings import TruncationMode, TruncationPolicy
 
+from ..waiting import until
 from .stage import CONFIG, Stage, open_stage, request_lines
 
 STAMP = "2026-02-13T16:26:40.000Z"
@@ -82,6 +84,31 @@ def replays(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return seen
 
 
+@pytest.mark.parametrize("before", [None, LONG // 2])
+async def test_fork_of_a_long_past_keeps_nobody_waiting(
+    mock_clock: MockClock, monkeypatch: pytest.MonkeyPatch, before: int | None
+) -> None:
+    """What was said is looked through in an OS thread, and only to find where to cut."""
+    ours = threading.get_ident()
+    seen: list[bool] = []
+
+    def watched(line: bytes, cls: type[RolloutItem]) -> RolloutItem:
+        if cls is Message:
+            seen.append(threading.get_ident() == ours)
+        return decode_recorded(line, cls)
+
+    async with open_stage() as stage:
+        path = await long_past(stage)
+        monkeypatch.setattr("actors.rollout.recorded.decode_recorded", watched)
+        stage.new = await stage.supervisor.fork_thread(before, CONFIG, path)
+
+        assert True not in seen
+        assert bool(seen) == (before is not None)
+        kept = LONG if before is None else before - 1  # the first one is none of the long past's
+        response = await stage.begin("two")
+        assert request_lines(response) == [*PAST[: 2 + 2 * kept], "user: two"]
+
+
 @pytest.mark.parametrize("fork", [False, True])
 async def test_past_is_read_when_the_model_is_asked(
     mock_clock: MockClock, replays: list[int], *, fork: bool
@@ -129,10 +156,8 @@ async def test_whatever_comes_first_finds_the_past(
         stage.new = await stage.supervisor.resume_thread_from_rollout(CONFIG, path)
 
         await stage.do(op)
-        with trio.fail_after(5):
-            while not replays:
-                await wait_all_tasks_blocked()
-                mock_clock.jump(0.01)
+        await until(lambda: replays)
+        await wait_all_tasks_blocked()
 
         assert len(replays) == 1
 

@@ -15,6 +15,7 @@ from actors.rollout import (
     chosen,
     parse_thread_id,
     parse_turn_item,
+    read_aside,
     truncate_before_nth_user_message,
 )
 from actors.supervisor import NewThread
@@ -290,7 +291,7 @@ async def fork(ground: Ground, request: ClientRequest) -> None:
         raise RpcFailure.invalid(f"failed to load rollout `{path}`: {exc}") from exc
     kept = _kept(params, turns)
     config = await _config(ground, params, params.cwd or rollout.meta.cwd)
-    items = _items_of(rollout, turns, kept)
+    items = await read_aside(rollout.items, lambda: _items_of(rollout, turns, kept))
     history = ForkedHistory(items=items, source=rollout)
     new = await forked(ground, config, history, "forking")
     loaded = await attach_fork(ground, new, config, turns[:kept])
@@ -324,7 +325,7 @@ def _kept(params: ThreadForkParams, turns: tuple[Turn, ...]) -> int:
 
 
 def _items_of(rollout: LoadedRollout, turns: tuple[Turn, ...], kept: int) -> Sequence[RolloutItem]:
-    """Take what was recorded up to the end of the first turns."""
+    """Take what was recorded up to the end of the first turns; for `read_aside`."""
     if kept == len(turns):
         return rollout.items
     following = turns[kept].id
