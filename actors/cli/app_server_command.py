@@ -12,7 +12,7 @@ import trio
 from actors.rollout import Durability
 from actors.server.app import AppServer
 from actors.server.rpc_errors import BadToken, ListenError
-from actors.server.serving import ServeRecipe, open_serving, spare_collector
+from actors.server.serving import ServeRecipe, open_serving, relieve_collector
 from actors.server.transports.addresses import StdioAddress
 from actors.server.transports.bearer import Token, token_from_file
 from actors.server.transports.listening import open_listener
@@ -59,7 +59,7 @@ async def run_app_server(
         await nursery.start(ending.listen)
         with ending.scope:
             async with open_serving(recipe, environ) as app:
-                spare_collector()
+                relieve_collector()
                 await _listen(options, app, output, token)
         nursery.cancel_scope.cancel()
     return ending.exit_code

@@ -3,7 +3,7 @@
 import gc
 import importlib
 import os
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Iterable, Mapping
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, Final, Self
@@ -33,16 +33,18 @@ from .ground import ServerSetup
 from .rpc_limits import Limits
 
 __all__ = [
+    "NEEDED_BY_ALL",
     "Prepared",
     "ServeRecipe",
     "check_recipe",
+    "import_early",
     "open_prepared",
     "open_serving",
     "prepare",
-    "spare_collector",
+    "relieve_collector",
 ]
 
-_FIRST_NEEDED: Final = ("uuid_utils", "watchfiles")
+NEEDED_BY_ALL: Final = ("uuid_utils", "watchfiles")
 """What every first thread needs, else loaded while clients wait: 8 ms, and in an OS thread
 beside the next threads, which then wait up to 5 ms at a time for the interpreter."""
 
@@ -54,7 +56,7 @@ _THRESHOLDS: Final = (5_000, 20, 50)
 """Of the cycle collector; Python's own are 700, 10 and 10."""
 
 
-def spare_collector() -> None:
+def relieve_collector() -> None:
     """
     Let the cycle collector of this process look at less, and more seldom; before it serves.
 
@@ -140,10 +142,15 @@ async def check_recipe(recipe: ServeRecipe, environ: Mapping[str, str] | None = 
     await prepared.provider.aclose()
 
 
-def _prepare_all(recipe: ServeRecipe, environ: Mapping[str, str]) -> Prepared:
-    for name in _FIRST_NEEDED:
-        with suppress(ImportError):  # not installed: whoever needs it says so
+def import_early(names: Iterable[str]) -> None:
+    """Load what is imported only where it is first needed; what is not installed is left out."""
+    for name in names:
+        with suppress(ImportError):  # whoever needs it says so
             importlib.import_module(name)
+
+
+def _prepare_all(recipe: ServeRecipe, environ: Mapping[str, str]) -> Prepared:
+    import_early(NEEDED_BY_ALL)
     return prepare(recipe, environ)
 
 

@@ -88,12 +88,12 @@ async def test_a_server_is_there_for_the_block(tmp_path: Path) -> None:
 
 _SERVER: Final = """
 import gc, sys, trio
-from actors.server.serving import ServeRecipe, open_serving, spare_collector
+from actors.server.serving import ServeRecipe, open_serving, relieve_collector
 
 async def main():
     recipe = ServeRecipe(home=sys.argv[1], cwd=sys.argv[1], overrides={"model": "scripted"})
     async with open_serving(recipe):
-        spare_collector()
+        relieve_collector()
         print({"uuid_utils", "watchfiles"} <= set(sys.modules))
         print(gc.get_freeze_count() > 10_000, gc.get_threshold()[0] > 700)
 

@@ -60,7 +60,7 @@ def main() -> NoReturn:
         os._exit(0)
     sys.path[:] = start["path"]
     # Only now: these are not found before.
-    from actors.server.serving import spare_collector  # noqa: PLC0415
+    from actors.server.serving import relieve_collector  # noqa: PLC0415
     from actors.workers.process.fork_nursery import Nursery  # noqa: PLC0415
     from actors.workers.process.forked_child import Origin, take_name  # noqa: PLC0415
     from actors.workers.process.preloading import preload  # noqa: PLC0415
@@ -68,7 +68,7 @@ def main() -> NoReturn:
     take_name("treadle-fork")
     work = preload(start["recipe"])
     gc.collect()
-    spare_collector()  # and what is shared with workers stays shared
+    relieve_collector()  # and what is shared with workers stays shared
     Nursery(door, owner, Origin(os.getpid(), prctl, _QUIET, work)).run()
 
 

@@ -6,9 +6,7 @@ workers would have the same.  A rehearsal may draw some, as it is in a process o
 of what it makes a worker keeps nothing but the memory that was touched.
 """
 
-import importlib
 import os
-from collections.abc import Iterable
 from contextlib import suppress
 from functools import partial
 from typing import Any, Final, get_args
@@ -16,7 +14,7 @@ from typing import Any, Final, get_args
 from actors.config import ConfigError
 from actors.models import ResponsesProvider, ScenarioError
 from actors.models.responses import open_client
-from actors.server.serving import Prepared, ServeRecipe, prepare
+from actors.server.serving import NEEDED_BY_ALL, Prepared, ServeRecipe, import_early, prepare
 from messages.codec.assembly import line_reader, the_codec, the_records
 from messages.control import PoolCommand, WorkerMessage
 from messages.events import EventMsg
@@ -29,8 +27,8 @@ from .worker_main import rehearse, work
 
 __all__ = ["preload"]
 
-_LATE: Final = ("uuid_utils", "watchfiles", "actors.skills.skill_file")
-"""What is imported where it is first needed, and every worker needs."""
+_TURNS: Final = ("actors.skills.skill_file",)
+"""What turns need: every worker will have some."""
 
 _MCP: Final = ("mcp", "mcp.client.subscriptions")
 """The same for workers with MCP servers: 40 MB."""
@@ -39,7 +37,7 @@ _MCP: Final = ("mcp", "mcp.client.subscriptions")
 def preload(raw_recipe: object) -> Work:
     """Import and build everything; return what a worker does."""
     recipe = ServeRecipe.from_json(raw_recipe)
-    _import(_LATE)
+    import_early((*NEEDED_BY_ALL, *_TURNS))
     _warm_codec()
     # A recipe that is wrong is each worker's to tell: it may be mended until then.
     with suppress(ConfigError, ScenarioError):
@@ -47,18 +45,12 @@ def preload(raw_recipe: object) -> Work:
     return Work(run=partial(work, recipe), rehearse=partial(rehearse, recipe))
 
 
-def _import(names: Iterable[str]) -> None:
-    for name in names:
-        with suppress(ImportError):  # not installed: whoever needs it says so
-            importlib.import_module(name)
-
-
 def _warm_parts(prepared: Prepared) -> None:
     """Load what this very configuration needs, and throw away what was made of it."""
     if isinstance(prepared.provider, ResponsesProvider):
         open_client()
     if prepared.config.mcp_servers:
-        _import(_MCP)
+        import_early(_MCP)
 
 
 def _warm_codec() -> None:
