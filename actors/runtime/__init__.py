@@ -29,7 +29,7 @@ from .errors import (
     SupervisorStopped,
     UnknownChild,
 )
-from .event_channel import EventChannel, EventChannelStatistics, Lagged, Subscription
+from .event_channel import EventChannel, EventChannelStatistics
 from .mailbox import Mailbox, MailboxStatistics
 from .restart import (
     Decision,
@@ -42,6 +42,7 @@ from .restart import (
     decide,
     recent,
 )
+from .subscription import Lagged, Subscription
 from .supervision import (
     DynamicSupervisor,
     DynamicSupervisorStatistics,
